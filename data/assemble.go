@@ -1,0 +1,142 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// assemble looks into every listed file and makes the Dataset.
+func assemble(ctx context.Context, source string, l *listing, o Options) (*Dataset, error) {
+	if len(l.classes) < 2 {
+		return nil, tooFewClasses(source, l)
+	}
+	classes := slices.Clone(l.classes)
+	slices.Sort(classes)
+	index := map[string]int{}
+	folded := map[string]string{}
+	for i, c := range classes {
+		index[c] = i
+		if other, ok := folded[strings.ToLower(c)]; ok {
+			return nil, fmt.Errorf("%s: the classes %q and %q differ only by case; rename or merge one", source, other, c)
+		}
+		folded[strings.ToLower(c)] = c
+	}
+	slices.SortFunc(l.entries, func(a, b entry) int { return strings.Compare(a.path, b.path) })
+
+	headers := make([]Header, len(l.entries))
+	reasons := make([]string, len(l.entries))
+	err := parallel(ctx, len(l.entries), o.Workers, func(i int) {
+		h, err := header(l.files, l.entries[i].path, o.MaxPixels)
+		headers[i] = h
+		if err != nil {
+			reasons[i] = plain(err).Error()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	d := &Dataset{Source: source, Classes: classes, Skipped: l.skipped, files: l.files, opts: o}
+	// Header after header may be fine and no picture be: decode until one is.
+	decoded := make([]bool, len(classes))
+	var scratch Picture
+	for i, e := range l.entries {
+		label := index[l.classes[e.class]]
+		if reasons[i] == "" && !decoded[label] {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			b, err := l.files.read(e.path)
+			if err == nil {
+				err = decodeAs(&scratch, b, headers[i], d.DecodeOptions())
+			}
+			if err != nil {
+				reasons[i] = plain(err).Error()
+			} else {
+				decoded[label] = true
+			}
+		}
+		if reasons[i] != "" {
+			d.Skipped = append(d.Skipped, Skipped{e.path, reasons[i]})
+			continue
+		}
+		switch e.part {
+		case partTrain:
+			d.Train = append(d.Train, len(d.Samples))
+		case partValid:
+			d.Valid = append(d.Valid, len(d.Samples))
+		}
+		d.Samples = append(d.Samples, Sample{e.path, label})
+		d.Headers = append(d.Headers, headers[i])
+	}
+	slices.SortFunc(d.Skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
+	for label, ok := range decoded {
+		if !ok {
+			return nil, noneReadable(d, l, label)
+		}
+	}
+	return d, nil
+}
+
+func tooFewClasses(source string, l *listing) error {
+	switch {
+	case len(l.classes) == 1:
+		return fmt.Errorf("%s holds one class folder (%s), but two classes at least are needed%s", source, l.classes[0], l.hint)
+	case l.stray > 0:
+		return fmt.Errorf("%s holds %d files and no class folder; put the pictures of each class into a folder named after it", source, l.stray)
+	}
+	return fmt.Errorf("%s is empty; put the pictures of each class into a folder of its own, named after the class", source)
+}
+
+// noneReadable says that a class has no picture, with the first reason.
+func noneReadable(d *Dataset, l *listing, label int) error {
+	name := d.Classes[label]
+	n, reason := 0, ""
+	for _, s := range d.Skipped {
+		if strings.HasPrefix(s.Path, name+"/") {
+			if n++; n == 1 {
+				reason = fmt.Sprintf(" (%s: %s)", s.Path, s.Reason)
+			}
+		}
+	}
+	if n == 0 {
+		return fmt.Errorf("%s: the class folder %s holds no pictures; add some or remove the folder", d.Source, name)
+	}
+	return fmt.Errorf("%s: none of the %d files in the class folder %s is a readable picture%s; replace them or remove the folder", d.Source, n, name, reason)
+}
+
+func header(f files, path string, maxPixels int) (Header, error) {
+	h, err := f.open(path)
+	if err != nil {
+		return Header{}, err
+	}
+	defer h.Close()
+	if h.Size() > maxFileBytes {
+		return Header{}, fmt.Errorf("the file has %d bytes, more than the limit of %d", h.Size(), int64(maxFileBytes))
+	}
+	return ReadHeader(h, h.Size(), maxPixels)
+}
+
+// parallel calls f for 0..n-1 from several goroutines, until all is done or
+// ctx is.
+func parallel(ctx context.Context, n, workers int, f func(i int)) error {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n || ctx.Err() != nil {
+					return
+				}
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}

@@ -1,0 +1,6 @@
+//go:build turbojpeg_shared
+
+package turbojpeg
+
+// #cgo LDFLAGS: -lturbojpeg
+import "C"

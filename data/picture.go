@@ -1,0 +1,34 @@
+package data
+
+import "fmt"
+
+// Picture is a decoded picture, upright unless the options said otherwise.
+type Picture struct {
+	Width, Height int
+
+	// Pix holds 4 bytes a pixel, R, G, B, 255, rows from the top of 4*Width
+	// bytes without gaps: len(Pix) = 4*Width*Height. At least Padding bytes
+	// after the last pixel belong to the same allocation, so that kernels may
+	// load wide; cap(Pix) counts them.
+	Pix []uint8
+}
+
+// Padding is the number of readable bytes after the last pixel of a Picture.
+const Padding = 64
+
+// bytesOf returns the memory a picture of w x h pixels takes with its padding.
+func bytesOf(w, h int) int { return 4*w*h + Padding }
+
+// reset gives p the size w x h, reusing its memory where that suffices. The
+// contents are undefined.
+func (p *Picture) reset(w, h int) {
+	n := bytesOf(w, h)
+	if cap(p.Pix) < n {
+		p.Pix = make([]uint8, n)
+	}
+	p.Width, p.Height = w, h
+	p.Pix = p.Pix[: 4*w*h : cap(p.Pix)]
+}
+
+// String says "384x512".
+func (p *Picture) String() string { return fmt.Sprintf("%dx%d", p.Width, p.Height) }
