@@ -1,0 +1,280 @@
+#include "kernel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops.h"
+#include "taps.h"
+
+// A growing, 64-byte aligned buffer.
+typedef struct {
+  uint8_t *p;
+  size_t n;
+} buffer;
+
+struct orr_worker {
+  const orr_ops *ops;
+  int grouped;
+  orr_taps across, down;
+  orr_windows columns, rows;
+  buffer strip;    // horizontally resized source rows, a ring
+  buffer items;    // rows of the resized picture, a ring
+  buffer sums;     // scratch of the area step
+  buffer picture;  // what is sampled when it is not the source itself
+  buffer planes;   // one output row
+  buffer lists;    // row pointers and ring tags
+};
+
+enum { PAD = 64 };
+
+static size_t round64(size_t n) { return (n + 63) & ~(size_t)63; }
+
+static uint8_t *reserve(buffer *b, size_t n) {
+  if (n > b->n) {
+    free(b->p);
+    b->n = round64(n);
+    b->p = aligned_alloc(64, b->n);
+    if (!b->p)
+      b->n = 0;
+    else
+      memset(b->p, 0, b->n);
+  }
+  return b->p;
+}
+
+int orr_has_avx2(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return 0;
+#endif
+}
+
+orr_worker *orr_worker_new(int scalar) {
+  orr_worker *w = calloc(1, sizeof *w);
+  if (!w) return NULL;
+  w->ops = &orr_scalar_ops;
+#if defined(__x86_64__)
+  if (!scalar && orr_has_avx2()) {
+    w->ops = &orr_avx2_ops;
+    w->grouped = 1;
+  }
+#else
+  (void)scalar;
+#endif
+  return w;
+}
+
+void orr_worker_free(orr_worker *w) {
+  if (!w) return;
+  free(w->across.memory);
+  free(w->down.memory);
+  free(w->columns.memory);
+  free(w->rows.memory);
+  free(w->strip.p);
+  free(w->items.p);
+  free(w->sums.p);
+  free(w->picture.p);
+  free(w->planes.p);
+  free(w->lists.p);
+  free(w);
+}
+
+// The resize as a stream of rows: row(y) may be asked for in rising order only.
+typedef struct {
+  orr_worker *w;
+  const uint8_t *source;  // top left of the crop
+  ptrdiff_t stride;
+  size_t pitch;      // bytes between rows of the strip
+  int slots;         // rows in the strip
+  int next;          // first source row not yet in the strip
+  const uint8_t **list;
+} stream;
+
+static int stream_open(stream *s, orr_worker *w, const uint8_t *source, ptrdiff_t stride,
+                       const orr_job *job) {
+  if (orr_taps_make(&w->across, job->crop_w, job->item_w, w->grouped) ||
+      orr_taps_make(&w->down, job->crop_h, job->item_h, 0))
+    return ORR_NO_MEMORY;
+  s->w = w;
+  s->source = source;
+  s->stride = stride;
+  s->pitch = round64((size_t)job->item_w * 4) + PAD;
+  s->slots = w->down.width;
+  s->next = 0;
+  if (!reserve(&w->strip, s->pitch * s->slots)) return ORR_NO_MEMORY;
+  s->list = (const uint8_t **)reserve(&w->lists, sizeof(uint8_t *) * s->slots);
+  return s->list ? ORR_OK : ORR_NO_MEMORY;
+}
+
+static void stream_row(stream *s, int y, uint8_t *out) {
+  const orr_taps *down = &s->w->down;
+  int first = down->first[y], n = down->count[y];
+  if (s->next < first) s->next = first;
+  for (; s->next < first + n; s->next++) {
+    s->w->ops->horizontal(s->source + s->stride * s->next, &s->w->across,
+                          s->w->strip.p + s->pitch * (s->next % s->slots));
+  }
+  for (int i = 0; i < n; i++) s->list[i] = s->w->strip.p + s->pitch * ((first + i) % s->slots);
+  s->w->ops->vertical(s->list, down->weight + (size_t)y * down->width, n,
+                      (int)(s->pitch - PAD), out);
+}
+
+// Resizes the crop into w->picture (8 bits).
+static int resize_only(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
+                       orr_view *view) {
+  stream s;
+  if (stream_open(&s, w, source, stride, job)) return ORR_NO_MEMORY;
+  if (!reserve(&w->picture, s.pitch * job->item_h + PAD)) return ORR_NO_MEMORY;
+  for (int y = 0; y < job->item_h; y++) stream_row(&s, y, w->picture.p + s.pitch * y);
+  view->base = w->picture.p;
+  view->stride = (ptrdiff_t)s.pitch;
+  view->w = job->item_w;
+  view->h = job->item_h;
+  view->wide = 0;
+  return ORR_OK;
+}
+
+// Area step over the resized rows, or over the crop itself when there is no resize, into w->picture
+// (15 bits). Only the few rows a window covers exist at a time.
+static int area_step(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
+                     orr_view *view) {
+  int resized = job->item_w > 0;
+  int in_w = resized ? job->item_w : job->crop_w, in_h = resized ? job->item_h : job->crop_h;
+  if (orr_windows_make(&w->columns, in_w, job->area_w) ||
+      orr_windows_make(&w->rows, in_h, job->area_h))
+    return ORR_NO_MEMORY;
+  stream s;
+  if (resized && stream_open(&s, w, source, stride, job)) return ORR_NO_MEMORY;
+  int slots = w->rows.longest + 1;
+  size_t item_pitch = round64((size_t)in_w * 4) + PAD;
+  size_t pitch = round64((size_t)job->area_w * 8) + PAD;
+  if (!reserve(&w->sums, item_pitch * 4) || !reserve(&w->picture, pitch * job->area_h + PAD))
+    return ORR_NO_MEMORY;
+  if (resized && !reserve(&w->items, item_pitch * slots)) return ORR_NO_MEMORY;
+  const uint8_t **list = malloc(sizeof *list * slots);
+  if (!list) return ORR_NO_MEMORY;
+  int next = 0;
+  for (int y = 0; y < job->area_h; y++) {
+    int first = w->rows.start[y], n = w->rows.end[y] - first;
+    if (resized) {
+      for (; next < first + n; next++) stream_row(&s, next, w->items.p + item_pitch * (next % slots));
+      for (int i = 0; i < n; i++) list[i] = w->items.p + item_pitch * ((first + i) % slots);
+    } else {
+      for (int i = 0; i < n; i++) list[i] = source + stride * (first + i);
+    }
+    w->ops->area(list, n, &w->columns, w->sums.p, (uint16_t *)(w->picture.p + pitch * y));
+  }
+  free(list);
+  view->base = w->picture.p;
+  view->stride = (ptrdiff_t)pitch;
+  view->w = job->area_w;
+  view->h = job->area_h;
+  view->wide = 1;
+  return ORR_OK;
+}
+
+// A projective map whose denominator is positive at the corners has its extreme coordinates there.
+static int stays_inside(const orr_view *v, int out_w, int out_h) {
+  const float *m = v->m;
+  for (int k = 0; k < 4; k++) {
+    float j = (float)(k & 1 ? out_w - 1 : 0), i = (float)(k & 2 ? out_h - 1 : 0);
+    float d = m[6] * j + m[7] * i + m[8];
+    if (!(d > 0)) return 0;
+    float x = (m[0] * j + m[1] * i + m[2]) / d, y = (m[3] * j + m[4] * i + m[5]) / d;
+    if (!(x >= 0 && x <= v->span_x && y >= 0 && y <= v->span_y)) return 0;
+  }
+  return 1;
+}
+
+static uint16_t bfloat16(float f) {
+  uint32_t u;
+  memcpy(&u, &f, 4);
+  return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+}
+
+static uint8_t byte(float f) {
+  f = f * 255.0f + 0.5f;
+  return f <= 0 ? 0 : f >= 255 ? 255 : (uint8_t)f;
+}
+
+// Writes one finished row of planes where it belongs.
+static void emit(const orr_worker *w, const orr_job *job, int row, const float *planes, int pitch,
+                 void *out) {
+  size_t n = (size_t)job->out_w;
+  for (int c = 0; c < 3; c++) {
+    if (job->layout == ORR_NHWC && job->dtype == ORR_F32) {
+      w->ops->interleave(planes, pitch, (int)n, (float *)out + 3 * n * row);
+      return;
+    }
+    const float *p = planes + (size_t)c * pitch;
+    size_t at = job->layout == ORR_NHWC ? 3 * n * row + c : ((size_t)c * job->out_h + row) * n;
+    size_t step = job->layout == ORR_NHWC ? 3 : 1;
+    if (job->dtype == ORR_F32) {
+      memcpy((float *)out + at, p, n * sizeof *p);
+    } else if (job->dtype == ORR_BF16) {
+      for (size_t j = 0; j < n; j++) ((uint16_t *)out)[at + j * step] = bfloat16(p[j]);
+    } else {
+      for (size_t j = 0; j < n; j++) ((uint8_t *)out)[at + j * step] = byte(p[j]);
+    }
+  }
+}
+
+static int valid(int32_t width, int32_t height, const orr_job *job) {
+  return width > 0 && height > 0 && job->crop_x >= 0 && job->crop_y >= 0 && job->crop_w > 0 &&
+         job->crop_h > 0 && job->crop_w <= width - job->crop_x &&
+         job->crop_h <= height - job->crop_y && (job->item_w > 0) == (job->item_h > 0) &&
+         (job->area_w > 0) == (job->area_h > 0) && job->item_w >= 0 && job->area_w >= 0;
+}
+
+int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
+            void *out) {
+  if (!valid(width, height, job) || job->out_w <= 0 || job->out_h <= 0) return ORR_BAD_JOB;
+  ptrdiff_t stride = 4 * (ptrdiff_t)width;
+  const uint8_t *source = pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x;
+  orr_view view = {.base = source, .stride = stride, .w = job->crop_w, .h = job->crop_h};
+  int rc = ORR_OK;
+  if (job->area_w > 0)
+    rc = area_step(w, source, stride, job, &view);
+  else if (job->item_w > 0)
+    rc = resize_only(w, source, stride, job, &view);
+  if (rc) return rc;
+  if (view.h == 1) view.stride = 0;
+  view.low_x = job->low_x;
+  view.low_y = job->low_y;
+  view.span_x = job->span_x;
+  view.span_y = job->span_y;
+  memcpy(view.m, job->homography, sizeof view.m);
+  view.inside = stays_inside(&view, job->out_w, job->out_h);
+
+  int n = job->out_w, pitch = (int)round64((size_t)n + 8);
+  float *planes = (float *)reserve(&w->planes, sizeof(float) * 3 * pitch);
+  if (!planes) return ORR_NO_MEMORY;
+  int lit = job->light_offset != 0.0f || job->light_gain != 1.0f;
+  for (int row = 0; row < job->out_h; row++) {
+    w->ops->sample(&view, row, n, planes, pitch);
+    for (int c = 0; c < 3; c++) {
+      float *p = planes + (size_t)c * pitch;
+      if (lit) w->ops->light(p, n, job->light_offset, job->light_gain);
+      if (job->scale[c] != 1.0f || job->shift[c] != 0.0f)
+        w->ops->affine(p, n, job->scale[c], job->shift[c]);
+    }
+    emit(w, job, row, planes, pitch, out);
+  }
+  return ORR_OK;
+}
+
+int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
+               const orr_job *job, uint8_t *out) {
+  if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
+  ptrdiff_t stride = 4 * (ptrdiff_t)width;
+  orr_view view = {0};
+  int rc = resize_only(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job,
+                       &view);
+  if (rc) return rc;
+  size_t row = 4 * (size_t)job->item_w;
+  for (int y = 0; y < job->item_h; y++) memcpy(out + row * y, view.base + view.stride * y, row);
+  return ORR_OK;
+}

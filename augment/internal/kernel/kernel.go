@@ -1,0 +1,137 @@
+// Package kernel is the native pixel work of package augment: Pillow's resize, PyTorch's area
+// resize, one projective sampling, lighting, and the output in a batch's layout. It draws nothing
+// and decides nothing: a [Job] says what to do.
+package kernel
+
+/*
+#cgo CFLAGS: -std=c11 -O3
+#cgo LDFLAGS: -lm
+#include <stdlib.h>
+#include "kernel.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+)
+
+// Dtype is the element type of an output.
+type Dtype int32
+
+// Layout is the order of an output's dimensions.
+type Layout int32
+
+const (
+	Float32  Dtype = C.ORR_F32
+	BFloat16 Dtype = C.ORR_BF16
+	Uint8    Dtype = C.ORR_U8
+
+	NCHW Layout = C.ORR_NCHW
+	NHWC Layout = C.ORR_NHWC
+)
+
+// Pad is the number of readable bytes a picture needs after its last pixel.
+const Pad = 64
+
+// Job says what happens to one picture; all sizes are in pixels.
+type Job struct {
+	CropX, CropY, CropW, CropH int // a whole-pixel crop inside the picture
+	ItemW, ItemH               int // Pillow's resize of the crop; 0: none
+	AreaW, AreaH               int // area resize of what came before; 0: none
+	OutW, OutH                 int
+	Layout                     Layout
+	Dtype                      Dtype
+	// Homography takes (column, row, 1) of an output pixel to homogeneous coordinates in the sampled
+	// picture, relative to (LowX, LowY); they fold into [Low, Low+Span].
+	Homography               [9]float64
+	LowX, LowY, SpanX, SpanY float64
+	// Lighting is sigmoid((logit(x)+LightOffset)*LightGain); 0 and 1 leave the picture alone.
+	LightOffset, LightGain float64
+	Scale, Shift           [3]float32 // x*Scale+Shift per channel, after everything else
+}
+
+// HasAVX2 reports whether this machine runs the AVX2 form.
+func HasAVX2() bool { return C.orr_has_avx2() != 0 }
+
+// Worker holds the scratch memory of one thread at a time.
+type Worker struct{ c *C.orr_worker }
+
+// NewWorker makes a worker; scalar keeps it from using AVX2. Close frees it.
+func NewWorker(scalar bool) (*Worker, error) {
+	flag := C.int(0)
+	if scalar {
+		flag = 1
+	}
+	c := C.orr_worker_new(flag)
+	if c == nil {
+		return nil, errors.New("augment: no memory for a worker")
+	}
+	return &Worker{c}, nil
+}
+
+// Close frees the worker's memory. A second call does nothing.
+func (w *Worker) Close() {
+	C.orr_worker_free(w.c)
+	w.c = nil
+}
+
+// Run makes one sample from width*height RGBX pixels. out must hold 3*OutW*OutH elements of the
+// job's dtype; the caller answers for that.
+func (w *Worker) Run(pix []uint8, width, height int, job *Job, out unsafe.Pointer) error {
+	if err := check(pix, width, height); err != nil {
+		return err
+	}
+	j := job.c()
+	return status(C.orr_run(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, out))
+}
+
+// Resize does the Pillow resize of the job alone: ItemW*ItemH RGBX pixels, X unspecified.
+func (w *Worker) Resize(pix []uint8, width, height int, job *Job) ([]uint8, error) {
+	if err := check(pix, width, height); err != nil {
+		return nil, err
+	}
+	if job.ItemW < 1 || job.ItemH < 1 {
+		return nil, fmt.Errorf("augment: resize to %dx%d", job.ItemW, job.ItemH)
+	}
+	out := make([]uint8, 4*job.ItemW*job.ItemH)
+	j := job.c()
+	rc := C.orr_resize(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, (*C.uint8_t)(&out[0]))
+	return out, status(rc)
+}
+
+func check(pix []uint8, width, height int) error {
+	if width < 1 || height < 1 || cap(pix) < 4*width*height+Pad || len(pix) < 4*width*height {
+		return fmt.Errorf("augment: %d bytes (capacity %d) hold no RGBX picture of %dx%d with %d bytes behind it",
+			len(pix), cap(pix), width, height, Pad)
+	}
+	return nil
+}
+
+func status(rc C.int) error {
+	switch rc {
+	case C.ORR_OK:
+		return nil
+	case C.ORR_NO_MEMORY:
+		return errors.New("augment: out of memory")
+	}
+	return errors.New("augment: the crop lies outside the picture, or a size is not positive")
+}
+
+func (j *Job) c() C.orr_job {
+	c := C.orr_job{
+		crop_x: C.int32_t(j.CropX), crop_y: C.int32_t(j.CropY), crop_w: C.int32_t(j.CropW), crop_h: C.int32_t(j.CropH),
+		item_w: C.int32_t(j.ItemW), item_h: C.int32_t(j.ItemH), area_w: C.int32_t(j.AreaW), area_h: C.int32_t(j.AreaH),
+		out_w: C.int32_t(j.OutW), out_h: C.int32_t(j.OutH), layout: C.int32_t(j.Layout), dtype: C.int32_t(j.Dtype),
+		low_x: C.float(j.LowX), low_y: C.float(j.LowY), span_x: C.float(j.SpanX), span_y: C.float(j.SpanY),
+		light_offset: C.float(j.LightOffset), light_gain: C.float(j.LightGain),
+	}
+	for i, v := range j.Homography {
+		c.homography[i] = C.float(v)
+	}
+	for i := range 3 {
+		c.scale[i], c.shift[i] = C.float(j.Scale[i]), C.float(j.Shift[i])
+	}
+	return c
+}

@@ -1,0 +1,57 @@
+// The pixel work of package augment: one picture in, one training sample out.
+//
+// Texels are RGBX, 4 bytes a pixel. Three stages, each with a scalar and an AVX2 form:
+//   resize  Pillow's antialiased bilinear filter, 8 bits, horizontal pass then vertical pass;
+//   area    adaptive average windows to 15 bits (255 becomes 32640);
+//   sample  one projective sampling with reflection about pixel centres, then colour, then output.
+#ifndef ORRERY_AUGMENT_KERNEL_H_
+#define ORRERY_AUGMENT_KERNEL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ORR_F32 = 0, ORR_BF16 = 1, ORR_U8 = 2 };
+enum { ORR_NCHW = 0, ORR_NHWC = 1 };
+enum { ORR_OK = 0, ORR_NO_MEMORY = 1, ORR_BAD_JOB = 2 };
+
+// orr_job says what happens to one picture. All sizes are in pixels.
+typedef struct {
+  // The crop of the source, whole pixels, inside the picture.
+  int32_t crop_x, crop_y, crop_w, crop_h;
+  // Pillow's resize of the crop; 0: none.
+  int32_t item_w, item_h;
+  // Area resize of what came before; 0: none.
+  int32_t area_w, area_h;
+  // Output.
+  int32_t out_w, out_h;
+  int32_t layout, dtype;
+  // Takes (column, row, 1) of an output pixel to homogeneous coordinates relative to (low_x, low_y).
+  float homography[9];
+  // The reflecting borders, in pixels of the picture that is sampled: coordinates fold into
+  // [low, low + span].
+  float low_x, low_y, span_x, span_y;
+  // Lighting: sigmoid((logit(x) + offset) * gain); skipped when offset is 0 and gain is 1.
+  float light_offset, light_gain;
+  // Normalise: x * scale + shift per channel.
+  float scale[3], shift[3];
+} orr_job;
+
+typedef struct orr_worker orr_worker;
+
+// orr_worker_new makes the scratch memory of one thread; NULL when there is none. scalar != 0 keeps
+// it from using AVX2.
+orr_worker *orr_worker_new(int scalar);
+void orr_worker_free(orr_worker *w);
+// orr_has_avx2 is 1 when this machine runs the AVX2 form.
+int orr_has_avx2(void);
+
+// orr_run makes one sample. pix is width*height RGBX pixels followed by at least 64 readable bytes.
+// out holds 3*out_w*out_h elements of the job's dtype.
+int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
+            void *out);
+
+// orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels (X unspecified).
+int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
+               const orr_job *job, uint8_t *out);
+
+#endif  // ORRERY_AUGMENT_KERNEL_H_

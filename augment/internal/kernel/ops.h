@@ -1,0 +1,71 @@
+// What the scalar and the AVX2 files give to the driver.
+#ifndef ORRERY_AUGMENT_OPS_H_
+#define ORRERY_AUGMENT_OPS_H_
+
+#include "kernel.h"
+
+// 15-bit texels: an 8-bit value v is v * 128, so a signed 16-bit word holds it.
+#define ORR_ONE15 32640.0f
+// Weights of the horizontal step of the sampling: 14 bits.
+#define ORR_WEIGHT14 16384.0f
+// Pillow's fixed point: 22 bits after the binary point.
+#define ORR_BITS 22
+// A 22-bit weight is split into high * 2^11 + low so that 16-bit multiply-adds keep it exact.
+#define ORR_LOW_BITS 11
+
+// orr_taps are the weights of one axis of the resize: output o takes count[o] inputs from first[o].
+typedef struct {
+  int in, out;       // sizes of the axis
+  int width;         // weights per output (the longest count)
+  int pairs;         // (width + 1) / 2
+  int32_t *first;    // out + 8 entries (the last ones repeat)
+  int32_t *count;    // the same
+  int32_t *weight;   // (out + 8) * width, zero where unused
+  int32_t *grouped;  // AVX2 form: for 4 outputs and a pair of taps, 4 vectors of 8
+  size_t capacity;   // bytes behind these
+  void *memory;
+} orr_taps;
+
+// orr_windows are the adaptive average windows of one axis: output o covers [start[o], end[o]).
+typedef struct {
+  int in, out, longest;
+  int32_t *start, *end;
+  size_t capacity;
+  void *memory;
+} orr_windows;
+
+// orr_view is the picture that is sampled.
+typedef struct {
+  const uint8_t *base;
+  ptrdiff_t stride;  // bytes
+  int w, h;
+  int wide;    // 0: 8-bit RGBX, 1: 15-bit RGBX in 16-bit words
+  int inside;  // no output pixel needs reflection
+  float low_x, low_y, span_x, span_y;
+  float m[9];
+} orr_view;
+
+typedef struct {
+  // One source row to one row of t->out pixels.
+  void (*horizontal)(const uint8_t *row, const orr_taps *t, uint8_t *out);
+  // Weighted sum of n rows of `bytes` bytes (buffers padded to 64).
+  void (*vertical)(const uint8_t *const *rows, const int32_t *weight, int n, int bytes,
+                   uint8_t *out);
+  // Average of n rows over the windows; sums is scratch for w->in * 4 words of 32 bits.
+  void (*area)(const uint8_t *const *rows, int n, const orr_windows *w, void *sums, uint16_t *out);
+  // One output row into three planes of n floats in [0, 1] (planes padded to 8).
+  void (*sample)(const orr_view *v, int row, int n, float *planes, int pitch);
+  // Lighting in place over n floats (padded to 8).
+  void (*light)(float *v, int n, float offset, float gain);
+  // x*scale + shift in place over n floats (padded to 8).
+  void (*affine)(float *v, int n, float scale, float shift);
+  // Three planes to n interleaved pixels, float32. Writes exactly 3*n floats.
+  void (*interleave)(const float *planes, int pitch, int n, float *out);
+} orr_ops;
+
+extern const orr_ops orr_scalar_ops;
+#if defined(__x86_64__)
+extern const orr_ops orr_avx2_ops;
+#endif
+
+#endif  // ORRERY_AUGMENT_OPS_H_

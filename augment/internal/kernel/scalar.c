@@ -1,0 +1,115 @@
+// The portable form of every stage, and the reference the AVX2 form is tested against.
+#include <math.h>
+
+#include "ops.h"
+
+static uint8_t to_byte(int64_t sum) {
+  int64_t v = sum >> ORR_BITS;
+  return v < 0 ? 0 : v > 255 ? 255 : (uint8_t)v;
+}
+
+static void horizontal(const uint8_t *row, const orr_taps *t, uint8_t *out) {
+  for (int o = 0; o < t->out; o++) {
+    const uint8_t *p = row + 4 * (size_t)t->first[o];
+    const int32_t *w = t->weight + (size_t)o * t->width;
+    int32_t sum[3] = {1 << (ORR_BITS - 1), 1 << (ORR_BITS - 1), 1 << (ORR_BITS - 1)};
+    for (int i = 0; i < t->count[o]; i++, p += 4) {
+      for (int c = 0; c < 3; c++) sum[c] += p[c] * w[i];
+    }
+    for (int c = 0; c < 3; c++) out[4 * o + c] = to_byte(sum[c]);
+    out[4 * o + 3] = 255;
+  }
+}
+
+static void vertical(const uint8_t *const *rows, const int32_t *weight, int n, int bytes,
+                     uint8_t *out) {
+  for (int b = 0; b < bytes; b++) {
+    int32_t sum = 1 << (ORR_BITS - 1);
+    for (int i = 0; i < n; i++) sum += rows[i][b] * weight[i];
+    out[b] = to_byte(sum);
+  }
+}
+
+static void area(const uint8_t *const *rows, int n, const orr_windows *w, void *scratch,
+                 uint16_t *out) {
+  uint32_t *sums = scratch;
+  for (int b = 0; b < w->in * 4; b++) {
+    uint32_t s = 0;
+    for (int i = 0; i < n; i++) s += rows[i][b];
+    sums[b] = s;
+  }
+  for (int o = 0; o < w->out; o++) {
+    float scale = 128.0f / (float)(n * (w->end[o] - w->start[o]));
+    for (int c = 0; c < 4; c++) {
+      uint64_t s = 0;
+      for (int x = w->start[o]; x < w->end[o]; x++) s += sums[4 * x + c];
+      out[4 * o + c] = (uint16_t)lrintf((float)s * scale);
+    }
+  }
+}
+
+// Folds x, relative to the low border, into [0, span]: period 2*span, as grid_sample reflects.
+static float fold(float x, float span) {
+  if (span <= 0.0f) return 0.0f;
+  x = fabsf(x);
+  float n = floorf(x / span);
+  x -= n * span;
+  if (fmodf(n, 2.0f) != 0.0f) x = span - x;
+  return fminf(fmaxf(x, 0.0f), span);
+}
+
+static int texel(const orr_view *v, ptrdiff_t at, int c) {
+  const uint8_t *p = v->base + at;
+  return v->wide ? ((const uint16_t *)p)[c] : p[c] << 7;
+}
+
+static void sample(const orr_view *v, int row, int n, float *planes, int pitch) {
+  const float *m = v->m;
+  const int size = v->wide ? 8 : 4;
+  float u0 = m[1] * row + m[2], v0 = m[4] * row + m[5], w0 = m[7] * row + m[8];
+  for (int j = 0; j < n; j++) {
+    float r = 1.0f / (m[6] * j + w0);
+    float x = (m[0] * j + u0) * r, y = (m[3] * j + v0) * r;
+    if (!v->inside) {
+      x = fold(x, v->span_x);
+      y = fold(y, v->span_y);
+    }
+    x = fminf(fmaxf(x + v->low_x, 0.0f), (float)(v->w - 1));
+    y = fminf(fmaxf(y + v->low_y, 0.0f), (float)(v->h - 1));
+    int xi = (int)x, yi = (int)y;
+    if (xi > v->w - 2) xi = v->w > 1 ? v->w - 2 : 0;
+    if (yi > v->h - 2) yi = v->h > 1 ? v->h - 2 : 0;
+    int wx = (int)lrintf((x - xi) * ORR_WEIGHT14);
+    int wy = (int)lrintf((y - yi) * 32768.0f);
+    if (wy > 32767) wy = 32767;
+    ptrdiff_t at = yi * v->stride + (ptrdiff_t)xi * size;
+    for (int c = 0; c < 3; c++) {
+      int a = texel(v, at, c), b = texel(v, at + size, c);
+      int d = texel(v, at + v->stride, c), e = texel(v, at + v->stride + size, c);
+      a += ((d - a) * wy + 16384) >> 15;
+      b += ((e - b) * wy + 16384) >> 15;
+      planes[c * pitch + j] =
+          (float)(a * (16384 - wx) + b * wx) * (1.0f / (ORR_ONE15 * ORR_WEIGHT14));
+    }
+  }
+}
+
+static void light(float *v, int n, float offset, float gain) {
+  for (int i = 0; i < n; i++) {
+    float x = fminf(fmaxf(v[i], 1e-7f), 1.0f - 1e-7f);
+    float l = logf((1.0f - x) / x);
+    v[i] = 1.0f / (1.0f + expf((l - offset) * gain));
+  }
+}
+
+static void affine(float *v, int n, float scale, float shift) {
+  for (int i = 0; i < n; i++) v[i] = v[i] * scale + shift;
+}
+
+static void interleave(const float *planes, int pitch, int n, float *out) {
+  for (int j = 0; j < n; j++) {
+    for (int c = 0; c < 3; c++) out[3 * j + c] = planes[c * pitch + j];
+  }
+}
+
+const orr_ops orr_scalar_ops = {horizontal, vertical, area, sample, light, affine, interleave};
