@@ -1,0 +1,59 @@
+# What each target does: make help. The work is done by scripts/; the versions are in versions.mk.
+include versions.mk
+
+# The libtorch to build and test against; empty: whichever the set-up finds ($LIBTORCH, a Python torch, the pin).
+TORCH ?=
+export TORCH
+env := scripts/setup/env.sh
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## this list
+	@echo "make TARGET [TORCH=$(LIBTORCH_NEWEST)], where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
+
+.PHONY: setup setup-test
+setup: ## get what a build needs: compilers, Go, libtorch
+	@scripts/setup/system.sh build
+	@$(env) true
+
+setup-test: ## get what the tests and linters need, too
+	@scripts/setup/system.sh test
+	@scripts/setup/python.sh test >/dev/null
+	@$(env) scripts/setup/lint.sh
+
+.PHONY: build native
+build: native ## set-up, then bin/orrery with its libraries
+	@$(env) scripts/setup/orrery.sh
+
+native: setup
+	@$(env) scripts/setup/native.sh
+
+.PHONY: train
+train: build ## set-up and build, then train on the planets; a report at the end
+	@$(env) bin/orrery train planets
+
+.PHONY: test lint
+test: setup-test build ## set-up and build, then every linter and every test
+	@$(env) scripts/check/lint.sh
+	@$(env) scripts/check/test.sh
+
+lint: setup-test native ## the linters alone
+	@$(env) scripts/check/lint.sh
+
+.PHONY: peers golden
+peers: ## the Python frameworks we are measured against, in the user's cache
+	@scripts/setup/python.sh peers
+
+golden: peers ## make the golden files of the tests anew, with PyTorch, fastai and torchvision
+	@$(env) scripts/check/golden.sh
+
+.PHONY: check-bare
+check-bare: ## make train and make test in a chroot with only git, make and ca-certificates (root)
+	@scripts/check/bare.sh
+
+.PHONY: clean
+clean: ## remove what was built; the user's cache stays
+	rm -rf bin build lib

