@@ -1,0 +1,61 @@
+package report
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+//go:embed page
+var page embed.FS
+
+// Assets are what a page carries in itself: style, scripts, and the content
+// security policy that allows these scripts and nothing else.
+type Assets struct {
+	Style  template.CSS
+	Script template.JS
+	Policy string
+}
+
+// NewAssets joins the chart library (with its licence) and the named scripts
+// of the page folder. The policy forbids every request: pictures are data: URIs.
+func NewAssets(scripts ...string) (Assets, error) {
+	read := func(name string) (string, error) {
+		text, err := page.ReadFile("page/" + name)
+		return string(text), err
+	}
+	licence, err := read("uplot/LICENSE")
+	if err != nil {
+		return Assets{}, err
+	}
+	var code, style strings.Builder
+	fmt.Fprintf(&code, "/*\n%s\n*/\n", licence)
+	for _, name := range append([]string{"uplot/uPlot.iife.min.js", "charts.js"}, scripts...) {
+		text, err := read(name)
+		if err != nil {
+			return Assets{}, err
+		}
+		code.WriteString(text + "\n")
+	}
+	for _, name := range []string{"uplot/uPlot.min.css", "style.css"} {
+		text, err := read(name)
+		if err != nil {
+			return Assets{}, err
+		}
+		style.WriteString(text + "\n")
+	}
+	digest := sha256.Sum256([]byte(code.String()))
+	return Assets{
+		Style:  template.CSS(style.String()),
+		Script: template.JS(code.String()),
+		Policy: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" +
+			base64.StdEncoding.EncodeToString(digest[:]) + "'; base-uri 'none'; form-action 'none'",
+	}, nil
+}
+
+func templates() (*template.Template, error) {
+	return template.ParseFS(page, "page/*.html")
+}

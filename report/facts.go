@@ -1,0 +1,195 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// recipeFacts reads the keys and values of recipe.yaml in their order; nil when it is not a YAML mapping.
+func recipeFacts(text string) []fact {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil || len(document.Content) == 0 {
+		return nil
+	}
+	mapping := document.Content[0]
+	if mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	var facts []fact
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		value := mapping.Content[i+1]
+		shown := value.Value
+		if value.Kind != yaml.ScalarNode {
+			flow, err := yaml.Marshal(value)
+			if err != nil {
+				return nil
+			}
+			shown = strings.TrimSpace(string(flow))
+		}
+		facts = append(facts, fact{mapping.Content[i].Value, shown})
+	}
+	return facts
+}
+
+func valueOf(facts []fact, name string) string {
+	i := slices.IndexFunc(facts, func(f fact) bool { return f.Name == name })
+	if i < 0 {
+		return ""
+	}
+	return facts[i].Value
+}
+
+// lead is the line under the heading: what was trained on what, and how.
+func lead(recipe []fact) string {
+	get := func(name string) string { return valueOf(recipe, name) }
+	var parts []string
+	if model, data := get("model"), get("data"); model != "" && data != "" {
+		parts = append(parts, model+" on "+data)
+	}
+	if n := get("epochs"); n == "1" {
+		parts = append(parts, "1 epoch")
+	} else if n != "" {
+		parts = append(parts, n+" epochs")
+	}
+	if b := get("batch_size"); b != "" {
+		parts = append(parts, "batch "+b)
+	}
+	if lr := get("lr"); lr != "" {
+		parts = append(parts, strings.TrimSpace(get("schedule")+" lr "+lr))
+	}
+	if seed := get("seed"); seed != "" {
+		parts = append(parts, "seed "+seed)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// tiles are the headline numbers: of result.json, and of history.csv while there is none.
+func (r *Run) tiles() []tile {
+	if r.Result == nil {
+		if len(r.History) == 0 {
+			return nil
+		}
+		last := r.History[len(r.History)-1]
+		seconds := 0.0
+		for _, e := range r.History {
+			seconds += e.Seconds
+		}
+		return []tile{
+			{"number-accuracy", "accuracy so far", decimals(last.Accuracy, 4), ""},
+			{"number-loss", "validation loss", decimals(last.ValidLoss, 4), ""},
+			{"number-epochs", "epochs done", strconv.Itoa(len(r.History)), ""},
+			{"number-time", "time", clock(seconds), ""},
+		}
+	}
+	x := r.Result
+	tiles := []tile{
+		{"number-accuracy", "accuracy", decimals(x.Accuracy, 4), ""},
+		{"number-loss", "validation loss", decimals(x.ValidLoss, 4), ""},
+		{"number-speed", "speed", decimals(x.ImagesPerSecond, 1), "img/s"},
+		{"number-wait", "waiting for data", percent(x.DataWaitFraction), ""},
+		{"number-time", "time", clock(x.Seconds), fmt.Sprintf("%d epochs", x.Epochs)},
+		{"number-images", "pictures", strconv.Itoa(x.TrainImages), fmt.Sprintf("+ %d valid", x.ValidImages)},
+	}
+	if x.SkippedImages > 0 {
+		tiles = append(tiles, tile{"number-skipped", "left out", strconv.Itoa(x.SkippedImages), "pictures"})
+	}
+	if x.PeakRSSBytes > 0 {
+		tiles = append(tiles, tile{"number-memory", "peak memory", bytesText(x.PeakRSSBytes), ""})
+	}
+	return tiles
+}
+
+func (r *Run) environment() []fact {
+	x := r.Result
+	if x == nil {
+		return nil
+	}
+	facts := []fact{{"device", x.Device}, {"threads", strconv.Itoa(x.Threads)}, {"libtorch", x.LibTorch}, {"commit", x.Commit}}
+	keys := make([]string, 0, len(x.Extra))
+	for key := range x.Extra {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if key == "command" {
+			continue
+		}
+		value := string(x.Extra[key])
+		if text, err := strconv.Unquote(value); err == nil {
+			value = text
+		}
+		facts = append(facts, fact{key, short(value)})
+	}
+	return facts
+}
+
+// command repeats the run: what result.json's "command" says, or the recipe by its file.
+func (r *Run) command() string {
+	if r.Result != nil {
+		if text, err := strconv.Unquote(string(r.Result.Extra["command"])); err == nil && text != "" {
+			return text
+		}
+	}
+	words := []string{"orrery", "train"}
+	if data := valueOf(recipeFacts(r.Recipe), "data"); data != "" {
+		words = append(words, quote(data))
+	}
+	return strings.Join(append(words, "--recipe", quote(filepath.Join(r.Dir, "recipe.yaml"))), " ")
+}
+
+// quote makes one word of a text for a POSIX shell.
+func quote(word string) string {
+	plain := strings.IndexFunc(word, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-", r)
+	}) < 0
+	if plain && word != "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// six is a number as fastai's epoch table prints it.
+func six(v float64) string { return decimals(v, 6) }
+
+func decimals(v float64, digits int) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
+}
+
+func percent(fraction float64) string {
+	if math.IsNaN(fraction) {
+		return "–"
+	}
+	return strconv.FormatFloat(100*fraction, 'f', 1, 64) + " %"
+}
+
+// clock is a duration in seconds as m:ss or h:mm:ss.
+func clock(seconds float64) string {
+	if math.IsNaN(seconds) || seconds < 0 || seconds > 1e9 {
+		return "–"
+	}
+	if seconds < 10 {
+		return strconv.FormatFloat(seconds, 'f', 1, 64) + " s"
+	}
+	s := int(math.Round(seconds))
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+func bytesText(n int64) string {
+	const mib, gib = 1 << 20, 1 << 30
+	if n >= gib {
+		return fmt.Sprintf("%.1f GiB", float64(n)/gib)
+	}
+	return fmt.Sprintf("%.0f MiB", float64(n)/mib)
+}

@@ -1,0 +1,3 @@
+// Draws the charts that came with the page.
+"use strict";
+for (const spec of JSON.parse(document.getElementById("charts").textContent)) orreryCharts.show(spec);
