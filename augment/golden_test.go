@@ -349,4 +349,3 @@ func TestPixelsOfRealPhotos(t *testing.T) {
 		}
 	})
 }
-

@@ -1,0 +1,97 @@
+package augment
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/testdata"
+)
+
+func benchmarkPixels(b *testing.B, pixels Pixels, w, h int) {
+	c := ArticleConfig()
+	c.Pixels = pixels
+	p := mustPipeline(b, c)
+	k, err := p.NewWorker()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer k.Close()
+	r := rand.New(rand.NewPCG(1, 1))
+	pics := make([]*data.Picture, 16)
+	for i := range pics {
+		pics[i] = oddPicture(r, w, h)
+	}
+	out := make([]float32, p.Elements())
+	params := make([]Params, 64)
+	for i := range params {
+		params[i] = p.Draw(1, 0, i)
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		if err := k.Apply(out, pics[i%len(pics)], params[i%len(params)], true, NHWC); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "img/s")
+}
+
+func BenchmarkExact(b *testing.B)      { benchmarkPixels(b, Exact, 384, 512) }
+func BenchmarkFast(b *testing.B)       { benchmarkPixels(b, Fast, 384, 512) }
+func BenchmarkExactLarge(b *testing.B) { benchmarkPixels(b, Exact, 3000, 2000) }
+func BenchmarkFastLarge(b *testing.B)  { benchmarkPixels(b, Fast, 3000, 2000) }
+
+// BenchmarkLoader runs whole epochs over trashnet; one operation is one picture.
+func BenchmarkLoader(b *testing.B) {
+	set, err := data.Open(context.Background(), testdata.Photos(b, "trashnet"), data.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer set.Close()
+	cache := data.NewCache(set, 4<<30)
+	defer cache.Close()
+	indices := make([]int, set.Len())
+	for i := range indices {
+		indices[i] = i
+	}
+	for _, pixels := range []Pixels{Exact, Fast} {
+		for name, src := range map[string]Source{"jpeg": set, "cache": cache} {
+			b.Run(pixels.String()+"/"+name, func(b *testing.B) {
+				c := ArticleConfig()
+				c.Pixels = pixels
+				l, err := NewLoader(mustPipeline(b, c), src, indices, set.Labels(), LoaderOptions{BatchSize: 64, Workers: 2, Train: true, Layout: NHWC})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer l.Close()
+				if src == Source(cache) {
+					for _, i := range indices { // the first epoch's decoding is not what this measures
+						if _, err := cache.Picture(i); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+				b.ResetTimer()
+				n := 0
+				for e := 0; n < b.N; e++ {
+					it := l.Epoch(context.Background(), e)
+					for n < b.N {
+						batch, err := it.Next()
+						if err == io.EOF {
+							break
+						}
+						if err != nil {
+							b.Fatal(err)
+						}
+						n += batch.N
+						batch.Release()
+					}
+					it.Close()
+				}
+				b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "img/s")
+			})
+		}
+	}
+}

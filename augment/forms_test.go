@@ -1,0 +1,182 @@
+package augment
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/data"
+)
+
+// oddPicture is a picture of the size with noise.
+func oddPicture(r *rand.Rand, w, h int) *data.Picture {
+	p := newPicture(w, h)
+	for i := range p.Pix {
+		p.Pix[i] = uint8(r.Uint32())
+	}
+	return p
+}
+
+// apply makes one sample with a guard behind it.
+func apply(t *testing.T, p *Pipeline, scalar bool, pic *data.Picture, prm Params, layout Layout) []float32 {
+	t.Helper()
+	w, err := p.newWorker(scalar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	const guard = 12345
+	out := make([]float32, p.Elements()+16)
+	for i := range out {
+		out[i] = guard
+	}
+	if err := w.Apply(out[:p.Elements():p.Elements()], pic, prm, p.AreaStep([]Params{prm}), layout); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range out {
+		if inside := i < p.Elements(); inside == (v == guard) || math.IsNaN(float64(v)) {
+			t.Fatalf("value %d of %d is %g", i, p.Elements(), v)
+		}
+	}
+	return out[:p.Elements()]
+}
+
+// toNCHW reorders a [size, size, 3] sample.
+func toNCHW(v []float32, size int) []float32 {
+	out := make([]float32, len(v))
+	for i := range v {
+		out[i%3*size*size+i/3] = v[i]
+	}
+	return out
+}
+
+func worstDifference(a, b []float32) float64 {
+	worst := 0.0
+	for i := range a {
+		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return worst
+}
+
+// TestEveryWidth compares the scalar and the AVX2 form and both layouts at every width from 1 to 70.
+func TestEveryWidth(t *testing.T) {
+	if !kernel.HasAVX2() {
+		t.Log("no AVX2 here: only the layouts are compared")
+	}
+	r := rand.New(rand.NewPCG(7, 7))
+	for size := 1; size <= 70; size++ {
+		for _, pixels := range []Pixels{Exact, Fast} {
+			c := ArticleConfig()
+			c.Size, c.ItemSize, c.Pixels = size, 1+r.IntN(3*size+3), pixels
+			c.MaxWarp, c.MaxRotate, c.MaxLighting = 0.4, 180, 0.5
+			if size%3 == 0 {
+				c.Mean, c.Std = []float32{0.5, 0.4, 0.3}, []float32{0.2, 0.3, 0.4}
+			}
+			p := mustPipeline(t, c)
+			pic := oddPicture(r, 1+r.IntN(90), 1+r.IntN(90))
+			prm := p.Draw(1, 0, size)
+			name := fmt.Sprintf("size %d, item %d, %v, picture %v", size, c.ItemSize, pixels, pic)
+			a := apply(t, p, true, pic, prm, NHWC)
+			b := apply(t, p, false, pic, prm, NHWC)
+			d := apply(t, p, false, pic, prm, NCHW)
+			if worst := worstDifference(toNCHW(b, size), d); worst != 0 {
+				t.Errorf("%s: NHWC and NCHW differ by %g", name, worst)
+			}
+			limit := 1.0 / 255
+			if len(c.Std) > 0 {
+				limit /= 0.2
+			}
+			if worst := worstDifference(a, b); worst > limit {
+				t.Errorf("%s: scalar and AVX2 differ by %g", name, worst)
+			}
+			if len(c.Std) == 0 {
+				for i, v := range a {
+					if v < 0 || v > 1 {
+						t.Errorf("%s: value %d is %g", name, i, v)
+						break
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestFormsAgreeClosely bounds the mean difference far below the 1/255 of a single value.
+func TestFormsAgreeClosely(t *testing.T) {
+	if !kernel.HasAVX2() {
+		t.Skip("no AVX2 on this machine")
+	}
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, pixels := range []Pixels{Exact, Fast} {
+		c := ArticleConfig()
+		c.Pixels = pixels
+		p := mustPipeline(t, c)
+		pic := oddPicture(r, 384, 512)
+		for i := range 4 {
+			prm := p.Draw(2, 1, i)
+			a := apply(t, p, true, pic, prm, NHWC)
+			b := apply(t, p, false, pic, prm, NHWC)
+			var sum float64
+			for i := range a {
+				sum += math.Abs(float64(a[i] - b[i]))
+			}
+			if mean := sum / float64(len(a)); mean > 1e-4 {
+				t.Errorf("%v: scalar and AVX2 differ by %g on average", pixels, mean)
+			}
+		}
+	}
+}
+
+// TestNeutralIsTheCentre checks the identity: with no area step and Size = ItemSize the sample is the
+// centre crop itself.
+func TestNeutralIsTheCentre(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, pixels := range []Pixels{Exact, Fast} {
+		c := ArticleConfig()
+		c.ItemSize, c.Size, c.Pixels = 40, 40, pixels
+		p := mustPipeline(t, c)
+		pic := oddPicture(r, 40, 57)
+		got := apply(t, p, false, pic, Neutral(), NHWC)
+		for y := range 40 {
+			for x := range 40 {
+				for ch := range 3 {
+					want := float64(pic.Pix[4*((y+8)*40+x)+ch]) / 255
+					if d := math.Abs(float64(got[3*(40*y+x)+ch]) - want); d > 1e-4 {
+						t.Fatalf("%v: pixel (%d,%d) is %g, want %g", pixels, x, y, got[3*(40*y+x)+ch], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestFastIsNearExact holds the fast form to the geometry of the exact one: on a smooth picture they
+// differ little.
+func TestFastIsNearExact(t *testing.T) {
+	pic := newPicture(384, 512)
+	for y := range 512 {
+		for x := range 384 {
+			at := 4 * (y*384 + x)
+			pic.Pix[at] = uint8(128 + 100*math.Sin(float64(x)/23))
+			pic.Pix[at+1] = uint8(128 + 100*math.Sin(float64(y)/31))
+			pic.Pix[at+2] = uint8(128 + 100*math.Sin(float64(x+y)/29))
+		}
+	}
+	c := ArticleConfig()
+	exact := mustPipeline(t, c)
+	c.Pixels = Fast
+	fast := mustPipeline(t, c)
+	for i := range 8 {
+		prm := exact.Draw(5, 0, i)
+		a, b := apply(t, exact, false, pic, prm, NHWC), apply(t, fast, false, pic, prm, NHWC)
+		var sum float64
+		for k := range a {
+			sum += float64(a[k]-b[k]) * float64(a[k]-b[k])
+		}
+		if db := -10 * math.Log10(sum/float64(len(a))); db < 45 {
+			t.Errorf("sample %d: fast is %.1f dB from exact on a smooth picture, want 45", i, db)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package augment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/wangkuiyi/orrery/data"
+)
+
+// Iterator hands out the batches of one epoch in order while its workers make the next ones, one
+// picture at a time.
+//
+// When a picture turns out unreadable, the batches it touches are planned again without it. They
+// then are what they had been if it were known from the start, so batches do not depend on timing.
+type Iterator struct {
+	l     *Loader
+	ctx   context.Context
+	epoch int
+
+	stopAfter   func() bool
+	unsubscribe func()
+	workers     sync.WaitGroup
+
+	mu        sync.Mutex
+	wake      *sync.Cond // any change of the fields below, and a buffer come back
+	order     []int      // positions, from the first one not delivered
+	planned   int        // how many of them belong to plans
+	plans     []*plan    // not delivered, in order
+	delivered int
+	end       error // why there are no more batches: io.EOF, ctx's error, ...
+}
+
+// plan is a batch being made.
+type plan struct {
+	positions []int
+	params    []Params
+	area      bool
+	buffer    *buffer
+	next      int // first sample nobody has taken
+	left      int // samples not finished
+	running   int // samples being made
+	cancelled bool
+}
+
+type task struct {
+	p    *plan
+	slot int
+}
+
+// Next returns the next batch; io.EOF after the last one. The caller releases it.
+func (it *Iterator) Next() (*Batch, error) {
+	it.mu.Lock()
+	for {
+		if len(it.plans) > 0 && it.plans[0].left == 0 && it.end == nil {
+			b := it.deliver()
+			it.wake.Broadcast()
+			it.mu.Unlock()
+			return b, nil
+		}
+		if it.end == nil && it.finished() {
+			it.end = io.EOF
+			if it.delivered == 0 && it.l.Steps() == 0 {
+				it.end = fmt.Errorf("loader: too few of %d pictures can be read for a batch of %d", len(it.l.indices), it.l.options.BatchSize)
+			}
+		}
+		if it.end != nil {
+			err := it.end
+			it.mu.Unlock()
+			it.shutdown()
+			return nil, err
+		}
+		it.wake.Wait()
+	}
+}
+
+// Close stops the workers and waits for them. Batches already handed out stay valid.
+func (it *Iterator) Close() {
+	it.stop(errors.New("loader: the epoch was closed"))
+	it.shutdown()
+}
+
+// stop ends the epoch; the first reason counts.
+func (it *Iterator) stop(reason error) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.end == nil {
+		it.end = reason
+	}
+	it.wake.Broadcast()
+}
+
+// shutdown waits for the workers and returns the buffers of unfinished batches. Callers do not hold
+// the lock, and the end is set.
+func (it *Iterator) shutdown() {
+	it.mu.Lock()
+	it.wake.Broadcast()
+	it.mu.Unlock()
+	it.workers.Wait()
+	it.stopAfter()
+	it.unsubscribe()
+	it.mu.Lock()
+	plans := it.plans
+	it.plans = nil
+	it.mu.Unlock()
+	for _, p := range plans {
+		it.l.buffers.put(p.buffer)
+	}
+}
+
+// deliver turns the first plan into a batch.
+func (it *Iterator) deliver() *Batch {
+	p := it.plans[0]
+	it.plans = it.plans[1:]
+	n := len(p.positions)
+	it.order = it.order[n:]
+	it.planned -= n
+	it.delivered++
+	l := it.l
+	b := &Batch{
+		Images: p.buffer.floats(n * l.pipeline.Elements()), Labels: make([]int64, n), Indices: make([]int, n),
+		N: n, Size: l.pipeline.config.Size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
+	}
+	for i, at := range p.positions {
+		b.Labels[i], b.Indices[i] = l.labels[at], l.indices[at]
+	}
+	return b
+}
+
+// size is the number of samples of the next plan, 0 when there is none.
+func (it *Iterator) size() int {
+	rest := len(it.order) - it.planned
+	if rest < it.l.options.BatchSize && it.l.options.Train {
+		return 0
+	}
+	return min(rest, it.l.options.BatchSize)
+}
+
+func (it *Iterator) finished() bool { return len(it.plans) == 0 && it.size() == 0 }
+
+// take waits for a sample to make; nil at the end of the epoch.
+func (it *Iterator) take() *task {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	for it.end == nil {
+		for _, p := range it.plans {
+			if p.next < len(p.positions) {
+				p.next++
+				p.running++
+				return &task{p, p.next - 1}
+			}
+		}
+		if it.finished() {
+			return nil
+		}
+		if it.size() > 0 {
+			switch b, err := it.l.buffers.get(); {
+			case err != nil:
+				it.end = err
+				it.wake.Broadcast()
+				return nil
+			case b != nil:
+				it.plan(b)
+				it.wake.Broadcast()
+				continue
+			}
+		}
+		it.wake.Wait()
+	}
+	return nil
+}
+
+// plan draws the random numbers of the next batch.
+func (it *Iterator) plan(b *buffer) {
+	l := it.l
+	n := it.size()
+	p := &plan{positions: it.order[it.planned : it.planned+n : it.planned+n], params: make([]Params, n), buffer: b, left: n}
+	for i, at := range p.positions {
+		if l.options.Train {
+			p.params[i] = l.pipeline.Draw(l.options.Seed, it.epoch, l.indices[at])
+		} else {
+			p.params[i] = Neutral()
+		}
+	}
+	p.area = l.pipeline.AreaStep(p.params)
+	it.plans = append(it.plans, p)
+	it.planned += n
+}
+
+// done accounts for a finished sample.
+func (it *Iterator) done(t *task) {
+	it.mu.Lock()
+	t.p.running--
+	t.p.left--
+	var idle *buffer
+	if t.p.cancelled && t.p.running == 0 {
+		idle, t.p.buffer = t.p.buffer, nil
+	}
+	if t.p.left == 0 {
+		it.wake.Broadcast()
+	}
+	it.mu.Unlock()
+	if idle != nil {
+		it.l.buffers.put(idle)
+	}
+}
+
+// replan drops the plans from that of a failed sample on; they are made again without it.
+func (it *Iterator) replan(t *task) {
+	var idle []*buffer
+	it.mu.Lock()
+	t.p.running--
+	from := 0
+	for from < len(it.plans) && it.plans[from] != t.p {
+		from++
+	}
+	if t.p.cancelled {
+		if t.p.running == 0 {
+			idle, t.p.buffer = append(idle, t.p.buffer), nil
+		}
+	} else {
+		start := 0
+		for _, p := range it.plans[:from] {
+			start += len(p.positions)
+		}
+		for _, p := range it.plans[from:] {
+			p.cancelled = true
+			if p.running == 0 {
+				idle, p.buffer = append(idle, p.buffer), nil
+			}
+		}
+		it.plans = it.plans[:from:from]
+		// Plans hold slices of the old order, so the new one is a copy.
+		kept := append([]int(nil), it.order[:start]...)
+		it.order = append(kept, it.l.readable(append([]int(nil), it.order[start:]...))...)
+		it.planned = start
+	}
+	it.wake.Broadcast()
+	it.mu.Unlock()
+	for _, b := range idle {
+		it.l.buffers.put(b)
+	}
+}
+
+// work makes samples until the epoch ends.
+func (it *Iterator) work() {
+	defer it.workers.Done()
+	l := it.l
+	w, err := l.pipeline.NewWorker()
+	if err != nil {
+		it.stop(err)
+		return
+	}
+	defer w.Close()
+	var scratch data.Picture
+	lender, lends := l.source.(borrower)
+	elements := l.pipeline.Elements()
+	for {
+		t := it.take()
+		if t == nil {
+			return
+		}
+		at := t.p.positions[t.slot]
+		var pic *data.Picture
+		if lends {
+			pic, err = lender.Borrow(l.indices[at], &scratch)
+		} else {
+			pic, err = l.source.Picture(l.indices[at])
+		}
+		if err != nil {
+			l.markBad(at, err)
+			it.replan(t)
+			continue
+		}
+		out := t.p.buffer.floats(len(t.p.positions) * elements)
+		err = w.Apply(out[t.slot*elements:(t.slot+1)*elements], pic, t.p.params[t.slot], t.p.area, l.options.Layout)
+		if err != nil { // no memory: the next picture would fail as well
+			it.stop(err)
+		}
+		it.done(t)
+	}
+}

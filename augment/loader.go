@@ -1,0 +1,183 @@
+package augment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+
+	"github.com/wangkuiyi/orrery/data"
+)
+
+// Source gives decoded pictures by their index in a data set. data.Dataset and data.Cache are
+// sources. Picture must be safe for many goroutines.
+type Source interface {
+	Picture(i int) (*data.Picture, error)
+}
+
+// borrower is a Source that can decode into memory of the caller.
+type borrower interface {
+	Borrow(i int, scratch *data.Picture) (*data.Picture, error)
+}
+
+// LoaderOptions say how batches are made.
+type LoaderOptions struct {
+	BatchSize int
+	// Workers is the number of goroutines that decode and transform; 0: half of the CPUs, at least
+	// one.
+	Workers int
+	// Prefetch is the number of batches made ahead of the one in use; 0: 2.
+	Prefetch int
+	// Train shuffles, augments, and drops the last partial batch. Otherwise the order is that of the
+	// indices, every picture is the centre crop, and the last batch may be smaller.
+	Train bool
+	// Seed, with the epoch, decides the order and all augmentation.
+	Seed   int64
+	Layout Layout
+	// OnSkip hears, once for each, of pictures that cannot be decoded. Calls do not overlap.
+	OnSkip func(index int, err error)
+}
+
+// Loader makes the batches of a training or validation set, epoch by epoch. Its methods are safe
+// for many goroutines, but its buffers are shared: iterate over one epoch at a time unless Prefetch
+// is generous.
+type Loader struct {
+	pipeline *Pipeline
+	source   Source
+	indices  []int
+	labels   []int64
+	options  LoaderOptions
+	buffers  *bufferPool
+
+	mu   sync.Mutex
+	bad  map[int]bool // positions in indices that cannot be decoded
+	skip sync.Mutex   // serialises OnSkip
+}
+
+// NewLoader makes a loader over the pictures src has at indices; labels[k] belongs to indices[k].
+// The caller calls Close when no batch is in use any more.
+func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderOptions) (*Loader, error) {
+	if o.Workers == 0 {
+		o.Workers = max(runtime.NumCPU()/2, 1)
+	}
+	if o.Prefetch == 0 {
+		o.Prefetch = 2
+	}
+	switch {
+	case len(indices) == 0:
+		return nil, errors.New("loader: no pictures")
+	case len(labels) != len(indices):
+		return nil, fmt.Errorf("loader: %d labels for %d pictures", len(labels), len(indices))
+	case o.BatchSize < 1:
+		return nil, fmt.Errorf("loader: batch size %d: want at least 1", o.BatchSize)
+	case o.Train && o.BatchSize > len(indices):
+		return nil, fmt.Errorf("loader: batch size %d is larger than the %d training pictures", o.BatchSize, len(indices))
+	case o.Workers < 0 || o.Prefetch < 0:
+		return nil, fmt.Errorf("loader: %d workers, prefetch %d: want none below 0", o.Workers, o.Prefetch)
+	case o.Layout != NCHW && o.Layout != NHWC:
+		return nil, fmt.Errorf("loader: layout %d is neither NCHW nor NHWC", o.Layout)
+	}
+	o.BatchSize = min(o.BatchSize, len(indices))
+	return &Loader{
+		pipeline: p, source: src, indices: indices, labels: labels, options: o,
+		buffers: newBufferPool(4*o.BatchSize*p.Elements(), o.Prefetch+1),
+		bad:     map[int]bool{},
+	}, nil
+}
+
+// Close gives the batch memory back; that of batches still in use goes when they are released.
+func (l *Loader) Close() { l.buffers.close() }
+
+// Steps is the number of batches of an epoch: of the pictures not yet known to be unreadable.
+func (l *Loader) Steps() int {
+	l.mu.Lock()
+	n := len(l.indices) - len(l.bad)
+	l.mu.Unlock()
+	if l.options.Train {
+		return n / l.options.BatchSize
+	}
+	return (n + l.options.BatchSize - 1) / l.options.BatchSize
+}
+
+// order lists positions in indices as the epoch visits them, unreadable ones left out. Leaving them
+// out of the finished permutation keeps the rest of the order the same whenever they are found.
+func (l *Loader) order(epoch int) []int {
+	n := len(l.indices)
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	if l.options.Train {
+		r := rand.New(rand.NewPCG(mix(uint64(l.options.Seed)^0x6f72726572790000), mix(uint64(epoch)+1)))
+		r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
+	}
+	return l.readable(out)
+}
+
+func (l *Loader) readable(order []int) []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := order[:0]
+	for _, p := range order {
+		if !l.bad[p] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// markBad remembers that a position cannot be decoded and tells OnSkip the first time.
+func (l *Loader) markBad(position int, err error) {
+	l.mu.Lock()
+	known := l.bad[position]
+	l.bad[position] = true
+	l.mu.Unlock()
+	if !known && l.options.OnSkip != nil {
+		l.skip.Lock()
+		defer l.skip.Unlock()
+		l.options.OnSkip(l.indices[position], err)
+	}
+}
+
+// Batch is one step's pictures and labels.
+type Batch struct {
+	// Images are N*3*Size*Size values in the Layout's order, 64-byte aligned memory outside Go's heap.
+	Images  []float32
+	Labels  []int64
+	Indices []int // in the data set
+	N, Size int
+	Layout  Layout
+
+	buffer *buffer
+	pool   *bufferPool
+}
+
+// Release gives the memory back for another batch; Images must not be used afterwards. A second
+// call does nothing.
+func (b *Batch) Release() {
+	if b.buffer == nil {
+		return
+	}
+	b.pool.put(b.buffer)
+	b.buffer, b.Images = nil, nil
+}
+
+// Epoch starts the workers of one epoch. The caller reads until io.EOF or calls Close; either, and
+// ctx's end, stops the workers.
+func (l *Loader) Epoch(ctx context.Context, epoch int) *Iterator {
+	it := &Iterator{l: l, ctx: ctx, epoch: epoch, order: l.order(epoch)}
+	it.wake = sync.NewCond(&it.mu)
+	it.stopAfter = context.AfterFunc(ctx, func() { it.stop(ctx.Err()) })
+	it.unsubscribe = l.buffers.subscribe(func() {
+		it.mu.Lock()
+		it.wake.Broadcast()
+		it.mu.Unlock()
+	})
+	for range l.options.Workers {
+		it.workers.Add(1)
+		go it.work()
+	}
+	return it
+}
