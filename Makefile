@@ -35,10 +35,13 @@ native: setup
 train: build ## set-up and build, then train on the planets; a report at the end
 	@$(env) bin/orrery train planets
 
-.PHONY: test lint
+.PHONY: test lint format
 test: setup-test build ## set-up and build, then every linter and every test
 	@$(env) scripts/check/lint.sh
 	@$(env) scripts/check/test.sh
+
+format: setup-test ## put Go and C++ sources into their form
+	@$(env) scripts/check/lint.sh --format
 
 lint: setup-test native ## the linters alone
 	@$(env) scripts/check/lint.sh

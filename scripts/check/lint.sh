@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Every linter over the tree; run through env.sh. All of them run, then the first failure counts.
+# lint.sh --format puts Go and C++ into their form instead of judging it.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
 cd "$root"
-python=$("$root/scripts/setup/python.sh" test)/bin
+tools=$("$root/scripts/setup/python.sh" test)/bin
 failed=()
 
 # check NAME COMMAND...: runs a linter and remembers its failure.
@@ -15,27 +16,58 @@ check() {
   "$@" || failed+=("$name")
 }
 
-# files PATTERN...: those git tracks or would track, NUL between them.
-files() { git ls-files -z --cached --others --exclude-standard -- "$@"; }
+# on PATTERN... -- COMMAND...: runs COMMAND on the files that git tracks, or would, and that are there.
+on() {
+  local patterns=() files=() file
+  while [ "$1" != -- ]; do
+    patterns+=("$1")
+    shift
+  done
+  shift
+  while IFS= read -r -d '' file; do
+    [ ! -f "$file" ] || files+=("$file")
+  done < <(git ls-files -z --cached --others --exclude-standard -- "${patterns[@]}")
+  [ ${#files[@]} -eq 0 ] || "$@" "${files[@]}"
+}
+
+go_files=('*.go')
+cpp_files=('*.c' '*.h' '*.cpp' '*.cu' '*.cuh' ':!*_gen.*')
 
 go_format() {
   local unformatted
-  unformatted=$(files '*.go' | xargs -0 -r gofmt -l)
-  [ -z "$unformatted" ] || { printf 'not gofmt-ed: %s\n' $unformatted && return 1; }
+  unformatted=$(gofmt -l "$@")
+  [ -z "$unformatted" ] || { printf '%s\n' "not gofmt-ed (make format does it):" "$unformatted" && return 1; }
+}
+
+cpp_format() {
+  local file unformatted=()
+  for file; do
+    "$tools/clang-format" "$file" | cmp -s - "$file" || unformatted+=("$file")
+  done
+  [ ${#unformatted[@]} -eq 0 ] ||
+    { printf '%s\n' "not clang-format-ed (make format does it):" "${unformatted[@]}" && return 1; }
 }
 
 in_module() { (cd "$1" && shift && "$@"); }
 
+if [ "${1:-}" = --format ]; then
+  on "${go_files[@]}" -- gofmt -w
+  on "${cpp_files[@]}" -- "$tools/clang-format" -i
+  exit
+fi
+
 check tree scripts/check/tree.sh
-check gofmt go_format
-check shellcheck bash -c 'git ls-files -z --cached --others --exclude-standard -- "*.sh" .ci/run | xargs -0 -r "$0" -x' "$python/shellcheck"
-check clang-format bash -c 'git ls-files -z --cached --others --exclude-standard -- "*.c" "*.h" "*.cpp" "*.cu" "*.cuh" | xargs -0 -r "$0" --dry-run --Werror' "$python/clang-format"
+check shellcheck on '*.sh' .ci/run -- "$tools/shellcheck" --external-sources
+check gofmt on "${go_files[@]}" -- go_format
+check clang-format on "${cpp_files[@]}" -- cpp_format
 for module in . gotorch; do
   check "go vet ($module)" in_module "$module" go vet ./...
-  check "golangci-lint ($module)" in_module "$module" golangci-lint run --config "$root/.golangci.yml" ./...
+  check "golangci-lint ($module)" in_module "$module" golangci-lint run --allow-parallel-runners --config "$root/.golangci.yml" ./...
 done
 
 [ ${#failed[@]} -eq 0 ] || {
-  printf 'lint failed: %s\n' "${failed[*]}" >&2
+  printf 'lint failed:'
+  printf ' [%s]' "${failed[@]}"
+  echo
   exit 1
-}
+} >&2
