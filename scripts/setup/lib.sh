@@ -44,11 +44,11 @@ as_root() {
     "$@"
     return
   fi
-  local name keep=()
+  local name handed=()
   for name in http_proxy https_proxy ftp_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY DEBIAN_FRONTEND; do
-    [ -z "${!name:-}" ] || keep+=("$name=${!name}")
+    [ -z "${!name:-}" ] || handed+=("$name=${!name}")
   done
-  sudo env "${keep[@]}" "$@"
+  sudo env "${handed[@]}" "$@"
 }
 
 # can_be_root: whether as_root can work here, with or without a question.
