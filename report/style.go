@@ -98,7 +98,7 @@ func roundStep(v float64) float64 {
 // line adds one series; points whose y is NaN or infinite break it.
 func line(p *plot.Plot, name string, xs, ys []float64, c color.RGBA, width float64) error {
 	named := false
-	for _, part := range finiteParts(xs, ys) {
+	for _, part := range pieces(finiteParts(xs, ys)) {
 		l, err := plotter.NewLine(part)
 		if err != nil {
 			return fmt.Errorf("plot line %q: %w", name, err)
@@ -111,6 +111,21 @@ func line(p *plot.Plot, name string, xs, ys []float64, c color.RGBA, width float
 		}
 	}
 	return nil
+}
+
+// pieces cuts lines into short ones that share their ends: the rasteriser
+// takes quadratic time for a long zigzag in one stroke.
+func pieces(parts []plotter.XYs) []plotter.XYs {
+	const length = 64
+	var short []plotter.XYs
+	for _, part := range parts {
+		for len(part) > length {
+			short = append(short, part[:length])
+			part = part[length-1:]
+		}
+		short = append(short, part)
+	}
+	return short
 }
 
 // dots adds the points of a short series.
