@@ -66,28 +66,18 @@ func (c *Cache) Borrow(i int, scratch *Picture) (*Picture, error) {
 		c.hits.Add(1)
 		return p, nil
 	}
-	need := int64(bytesOf(c.d.Headers[i].Width, c.d.Headers[i].Height))
-	if c.used.Load()+need > c.budget.Load() {
-		return c.direct(i, scratch)
-	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p := e.p.Load(); p != nil {
+	if p := e.p.Load(); p != nil { // another goroutine was first
+		e.mu.Unlock()
 		c.hits.Add(1)
 		return p, nil
 	}
-	if e.slot == nil {
-		if c.used.Add(need) > c.budget.Load() {
-			c.used.Add(-need)
-			return c.direct(i, scratch)
-		}
-		slot, err := c.arena.alloc(int(need))
-		if err != nil { // no memory after all: go on without
-			c.used.Add(-need)
-			return c.direct(i, scratch)
-		}
-		e.slot = slot
+	if e.slot == nil && !c.reserve(e, i) {
+		e.mu.Unlock()
+		c.misses.Add(1)
+		return c.d.Borrow(i, scratch)
 	}
+	defer e.mu.Unlock()
 	p := &Picture{Pix: e.slot[:0]}
 	c.misses.Add(1)
 	if err := c.d.PictureInto(p, i); err != nil {
@@ -97,9 +87,26 @@ func (c *Cache) Borrow(i int, scratch *Picture) (*Picture, error) {
 	return p, nil
 }
 
-func (c *Cache) direct(i int, scratch *Picture) (*Picture, error) {
-	c.misses.Add(1)
-	return c.d.Borrow(i, scratch)
+// reserve takes memory for picture i out of the budget, if that leaves enough.
+// The caller holds e.mu.
+func (c *Cache) reserve(e *cacheEntry, i int) bool {
+	need := int64(bytesOf(c.d.Headers[i].Width, c.d.Headers[i].Height))
+	for {
+		used := c.used.Load()
+		if used+need > c.budget.Load() {
+			return false
+		}
+		if c.used.CompareAndSwap(used, used+need) {
+			break
+		}
+	}
+	slot, err := c.arena.alloc(int(need))
+	if err != nil { // no memory after all: go on without
+		c.used.Add(-need)
+		return false
+	}
+	e.slot = slot
+	return true
 }
 
 // Borrow decodes sample i into scratch, or into fresh memory when scratch is

@@ -153,6 +153,8 @@ func TestRefused(t *testing.T) {
 		"lfs":             {[]byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "Git LFS"},
 		"huge gif":        {gif, "65535x65535"},
 		"hollow gif":      {small, "8192x8192 pixels in a file of 34 bytes"},
+		"hollow bmp":      {change(pictures(t)["bmp"].File, 18, 0, 0x30, 0, 0, 0, 0x30, 0, 0), "12288x12288 pixels in a file"},
+		"os/2 bmp":        {change(pictures(t)["bmp"].File, 14, 12, 0, 0, 0), "OS/2 BMP"},
 		"huge png":        {png, "196608x262144"},
 		"12-bit jpeg":     {change(good, sof+4, 12), "12-bit JPEG"},
 		"lossless jpeg":   {change(good, sof+1, 0xc3), "lossless JPEG"},

@@ -13,6 +13,8 @@ type Header struct {
 	Width, Height int    // in pixels as stored, before the orientation is applied
 	Orientation   int    // EXIF orientation 1..8, 1 where there is none
 
+	density int64 // most pixels a byte of the file can hold, 0 without bound
+
 	ink   bool // JPEG with four components: CMYK or YCCK
 	adobe bool // JPEG with Adobe's marker, which stores ink inverted
 }
@@ -21,9 +23,13 @@ type Header struct {
 // otherwise: 178,956,970 pixels, where Pillow refuses too.
 const DefaultMaxPixels = 178956970
 
-// maxPixelsPerByte bounds what a file may claim: GIF's and deflate's densest
-// streams stay below it, so a claim above it can only be a bomb or a stump.
-const maxPixelsPerByte = 10000
+// The most pixels a byte of a file can hold, so that a larger claim can only be
+// a bomb or a stump. WebP has no such bound: one colour takes no bits at all.
+const (
+	densest     = 10000 // deflate: 1032 bytes of 1-bit pixels; JPEG stays far below
+	densestGIF  = 2048  // LZW: 4096 codes of 12 bits for 8 million pixels
+	densestFlat = 8     // uncompressed 1-bit pixels
+)
 
 // ReadHeader reads the header of a picture file of size bytes. The format is
 // found in the content, never in a name. It reads a few kilobytes and
@@ -47,7 +53,7 @@ func ReadHeader(r io.ReaderAt, size int64, maxPixels int) (Header, error) {
 	if int64(h.Width) > int64(maxPixels)/int64(h.Height) {
 		return h, fmt.Errorf("%s claims %dx%d pixels, more than the limit of %d", h.Format, h.Width, h.Height, maxPixels)
 	}
-	if h.Format != "webp" && int64(h.Width)*int64(h.Height)/maxPixelsPerByte > size {
+	if h.density > 0 && int64(h.Width)*int64(h.Height)/h.density > size {
 		return h, fmt.Errorf("%s claims %dx%d pixels in a file of %d bytes", h.Format, h.Width, h.Height, size)
 	}
 	if h.Orientation < 1 || h.Orientation > 8 {
@@ -114,7 +120,7 @@ func readHeader(w *window) (Header, error) {
 		if len(b) < 10 {
 			return Header{Format: "gif"}, errTruncatedHeader
 		}
-		return Header{Format: "gif", Width: int(binary.LittleEndian.Uint16(b[6:])),
+		return Header{Format: "gif", density: densestGIF, Width: int(binary.LittleEndian.Uint16(b[6:])),
 			Height: int(binary.LittleEndian.Uint16(b[8:]))}, nil
 	case len(b) >= 12 && s[:4] == "RIFF" && s[8:12] == "WEBP":
 		return webpHeader(w)
@@ -137,7 +143,7 @@ func guess(b []byte) string {
 }
 
 func jpegHeader(w *window) (Header, error) {
-	h := Header{Format: "jpeg"}
+	h := Header{Format: "jpeg", density: densest}
 	off := int64(2)
 	for {
 		b := w.at(off, 4)
@@ -197,7 +203,7 @@ func jpegHeader(w *window) (Header, error) {
 }
 
 func pngHeader(w *window) (Header, error) {
-	h := Header{Format: "png"}
+	h := Header{Format: "png", density: densest}
 	b := w.at(8, 21)
 	if len(b) < 21 {
 		return h, errTruncatedHeader
@@ -229,13 +235,16 @@ func pngHeader(w *window) (Header, error) {
 }
 
 func bmpHeader(w *window) (Header, error) {
-	h := Header{Format: "bmp"}
-	b := w.at(14, 12)
-	if len(b) < 12 {
+	h := Header{Format: "bmp", density: densest}
+	b := w.at(14, 20)
+	if len(b) >= 4 && binary.LittleEndian.Uint32(b) == 12 {
+		return h, errors.New("OS/2 BMP is not supported: save it as a PNG")
+	}
+	if len(b) < 20 {
 		return h, errTruncatedHeader
 	}
-	if binary.LittleEndian.Uint32(b) == 12 {
-		return h, errors.New("OS/2 BMP is not supported: save it as a PNG")
+	if c := binary.LittleEndian.Uint32(b[16:]); c == 0 || c == 3 { // not run-length encoded
+		h.density = densestFlat
 	}
 	h.Width = int(int32(binary.LittleEndian.Uint32(b[4:])))
 	h.Height = int(int32(binary.LittleEndian.Uint32(b[8:])))

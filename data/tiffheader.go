@@ -9,6 +9,7 @@ import (
 const (
 	tagWidth       = 0x100
 	tagHeight      = 0x101
+	tagCompression = 0x103
 	tagOrientation = 0x112
 )
 
@@ -48,7 +49,7 @@ func tiffTags(w *window, base, n int64) (map[uint16]uint32, error) {
 			return tags, errTruncatedHeader
 		}
 		tag := order.Uint16(e)
-		if tag != tagWidth && tag != tagHeight && tag != tagOrientation {
+		if tag != tagWidth && tag != tagHeight && tag != tagCompression && tag != tagOrientation {
 			continue
 		}
 		switch order.Uint16(e[2:]) {
@@ -74,10 +75,13 @@ func exifOrientation(w *window, base, n int64) int {
 }
 
 func tiffHeader(w *window) (Header, error) {
-	h := Header{Format: "tiff"}
+	h := Header{Format: "tiff", density: densest}
 	tags, err := tiffTags(w, 0, w.size)
 	if err != nil {
 		return h, err
+	}
+	if c := tags[tagCompression]; c <= 1 { // none
+		h.density = densestFlat
 	}
 	const limit = 1 << 30
 	wd, ht := tags[tagWidth], tags[tagHeight]
