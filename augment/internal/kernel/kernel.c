@@ -87,9 +87,9 @@ typedef struct {
   orr_worker *w;
   const uint8_t *source;  // top left of the crop
   ptrdiff_t stride;
-  size_t pitch;      // bytes between rows of the strip
-  int slots;         // rows in the strip
-  int next;          // first source row not yet in the strip
+  size_t pitch;  // bytes between rows of the strip
+  int slots;     // rows in the strip
+  int next;      // first source row not yet in the strip
   const uint8_t **list;
 } stream;
 
@@ -118,8 +118,8 @@ static void stream_row(stream *s, int y, uint8_t *out) {
                           s->w->strip.p + s->pitch * (s->next % s->slots));
   }
   for (int i = 0; i < n; i++) s->list[i] = s->w->strip.p + s->pitch * ((first + i) % s->slots);
-  s->w->ops->vertical(s->list, down->weight + (size_t)y * down->width, n,
-                      (int)(s->pitch - PAD), out);
+  s->w->ops->vertical(s->list, down->weight + (size_t)y * down->width, n, (int)(s->pitch - PAD),
+                      out);
 }
 
 // Resizes the crop into w->picture (8 bits).
@@ -160,7 +160,8 @@ static int area_step(orr_worker *w, const uint8_t *source, ptrdiff_t stride, con
   for (int y = 0; y < job->area_h; y++) {
     int first = w->rows.start[y], n = w->rows.end[y] - first;
     if (resized) {
-      for (; next < first + n; next++) stream_row(&s, next, w->items.p + item_pitch * (next % slots));
+      for (; next < first + n; next++)
+        stream_row(&s, next, w->items.p + item_pitch * (next % slots));
       for (int i = 0; i < n; i++) list[i] = w->items.p + item_pitch * ((first + i) % slots);
     } else {
       for (int i = 0; i < n; i++) list[i] = source + stride * (first + i);
@@ -266,13 +267,13 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   return ORR_OK;
 }
 
-int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
-               const orr_job *job, uint8_t *out) {
+int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
+               uint8_t *out) {
   if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
   ptrdiff_t stride = 4 * (ptrdiff_t)width;
   orr_view view = {0};
-  int rc = resize_only(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job,
-                       &view);
+  int rc =
+      resize_only(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job, &view);
   if (rc) return rc;
   size_t row = 4 * (size_t)job->item_w;
   for (int y = 0; y < job->item_h; y++) memcpy(out + row * y, view.base + view.stride * y, row);

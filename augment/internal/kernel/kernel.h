@@ -51,7 +51,7 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
             void *out);
 
 // orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels (X unspecified).
-int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
-               const orr_job *job, uint8_t *out);
+int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
+               uint8_t *out);
 
 #endif  // ORRERY_AUGMENT_KERNEL_H_
