@@ -68,7 +68,9 @@ const orreryCharts = (function () {
     };
   }
 
+  // On paper two charts stand side by side whatever the window's width was.
   function widthOf(host) {
+    if (document.documentElement.classList.contains("print")) return 330;
     return Math.max(240, Math.floor(host.clientWidth));
   }
 
