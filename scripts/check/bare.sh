@@ -8,7 +8,6 @@ set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
 
-arguments=("$@")
 suite=bookworm test=yes share=no stay=no
 while [ $# -gt 0 ]; do
   case $1 in
@@ -26,10 +25,6 @@ done
 
 [ "$(id -u)" = 0 ] || die "the check of a bare machine needs root, for chroot; run it as root"
 command -v debootstrap >/dev/null || die "missing: debootstrap; apt-get install debootstrap"
-# What is mounted below is seen by this process only, and is gone when it ends, however it ends.
-[ -n "${BARE_NAMESPACE:-}" ] ||
-  BARE_NAMESPACE=1 exec unshare --mount --propagation private "$0" "${arguments[@]}"
-
 # shellcheck disable=SC2016 # apt's own variables
 mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
   awk '$1 == "Debian" && $2 == "main" { print $3; exit }')
@@ -42,10 +37,11 @@ chroot=$(mktemp -d "$base/bare-XXXXXX")
 chmod 755 "$chroot"
 project="/srv/an orrery" home="/srv/a home"
 
+# Nothing is ever mounted where this process can see it (inside does that, in a namespace of its own), so that removing
+# the chroot cannot reach past it; should something be mounted there all the same, it stays.
 leave() {
   [ $stay = no ] || { say "the chroot stays in $chroot" && return; }
-  umount -R "$chroot/proc" "$chroot/sys" "$chroot/dev" 2>/dev/null || true
-  ! grep -qF " $chroot/" /proc/self/mounts || umount -l "$chroot"/*/ 2>/dev/null || true
+  ! grep -qF " $chroot" /proc/self/mounts || { say "something is mounted below $chroot; it stays" && return; }
   rm -rf --one-file-system "$chroot"
 }
 trap leave EXIT
@@ -95,27 +91,18 @@ lend_settings() {
   done < <(compgen -e | grep -iE '^(https?_proxy|ftp_proxy|no_proxy|all_proxy|PIP_.*|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|PRIVATE|FLAGS|INSECURE)|SSL_CERT_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO)$')
 }
 
-lend_mounts() {
-  mount -t proc proc "$chroot/proc"
-  mount --rbind /sys "$chroot/sys"
-  mount --rbind /dev "$chroot/dev"
-}
-
 lend_cache() {
-  local folder
-  mkdir -p "$chroot$home/.cache/orrery" "$chroot$home/go/pkg/mod"
-  for folder in "$cache"/libtorch-* "$cache/bin"; do
-    mkdir -p "$chroot$home/.cache/orrery/${folder##*/}"
-    mount --bind "$folder" "$chroot$home/.cache/orrery/${folder##*/}"
-  done
-  mount --bind "$(go env GOMODCACHE)" "$chroot$home/go/pkg/mod"
+  mkdir -p "$chroot$home/.cache/orrery" "$chroot$home/go/pkg"
+  cp -a --reflink=auto "$cache"/libtorch-* "$cache/bin" "$chroot$home/.cache/orrery/"
+  cp -a --reflink=auto "$(go env GOMODCACHE)" "$chroot$home/go/pkg/"
 }
 
-# shellcheck disable=SC2016 # the inner shell's parameters
 # inside COMMAND...: runs it in the project's folder in the chroot, without standard input.
+# shellcheck disable=SC2016 # the inner shells' parameters
 inside() {
-  chroot "$chroot" /usr/bin/env -i "${settings[@]}" "${as[@]}" \
-    sh -c 'cd "$1" && shift && exec "$@"' sh "$project" "$@" </dev/null
+  unshare --mount --propagation private sh -c '
+    mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" && mount --rbind /dev "$1/dev" && exec chroot "$@"' sh \
+    "$chroot" /usr/bin/env -i "${settings[@]}" "${as[@]}" sh -c 'cd "$1" && shift && exec "$@"' sh "$project" "$@" </dev/null
 }
 as=()
 
@@ -153,7 +140,6 @@ quick() {
 
 step "debootstrap $suite" make_chroot
 lend_settings
-lend_mounts
 mkdir -p "$chroot$home"
 [ $share = no ] || lend_cache
 step "git clone" git clone --quiet --no-hardlinks "$root" "$chroot$project"

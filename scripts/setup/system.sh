@@ -43,5 +43,5 @@ say "$how"
 lock system
 export DEBIAN_FRONTEND=noninteractive
 options=(-y --no-install-recommends -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
-as_root apt-get update -q >&2 || say "apt-get update reported errors; trying with the lists there are"
-as_root apt-get install -q "${options[@]}" "${missing[@]}" >&2 || die "could not install: ${missing[*]}; try: $how"
+as_root apt-get update -qq >&2 || say "apt-get update reported errors; trying with the lists there are"
+as_root apt-get install -qq "${options[@]}" "${missing[@]}" >&2 || die "could not install: ${missing[*]}; try: $how"

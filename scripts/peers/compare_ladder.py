@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""`orrery ladder` against fastai_ladder.py, in turns in one run: seed by seed, one after the other.
+
+Each rung's mean accuracy over the seeds is compared by the standard error of the difference, images per second by their
+ratio. Writes OUT.json and OUT.md; run it on an otherwise idle machine.
+
+    python scripts/peers/compare_ladder.py FOLDER --seeds 5 --out bench/results/2026-11-24-ladder-trashnet
+"""
+import argparse
+import json
+import math
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run(command):
+    print("+", " ".join(map(str, command)), file=sys.stderr, flush=True)
+    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def standard_error(values):
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
+
+
+def compare(ours, theirs):
+    rows = []
+    for i, name in enumerate(r["name"] for r in ours[0]["rungs"]):
+        a = [run["rungs"][i]["accuracy"] for run in ours]
+        b = [run["rungs"][i]["accuracy"] for run in theirs]
+        difference = statistics.mean(a) - statistics.mean(b)
+        error = math.hypot(standard_error(a), standard_error(b))
+        ratios = [x["rungs"][i]["images_per_second"] / y["rungs"][i]["images_per_second"] for x, y in zip(ours, theirs)]
+        rows.append(dict(
+            name=name, accuracy=statistics.mean(a), accuracies=a, fastai_accuracy=statistics.mean(b), fastai_accuracies=b,
+            difference=difference, standard_error=error, not_below=difference >= -2 * error,
+            images_per_second=statistics.median(run["rungs"][i]["images_per_second"] for run in ours),
+            fastai_images_per_second=statistics.median(run["rungs"][i]["images_per_second"] for run in theirs),
+            ratio=statistics.median(ratios), ratio_min=min(ratios), ratio_max=max(ratios),
+        ))
+    return rows
+
+
+def markdown(result):
+    lines = [
+        f"# {result['title']}", "",
+        f"{result['date']}, {result['machine']['cpu']}, {result['machine']['cores']} cores; torch {result['torch']}; seeds {result['seeds']}.", "",
+        f"Command: `{result['command']}`", "",
+        "| rung | Orrery accuracy | fastai accuracy | difference | 2 s.e. | Orrery img/s | fastai img/s | ratio (min-max) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for r in result["rungs"]:
+        lines.append(
+            f"| {r['name']} | {r['accuracy']:.4f} | {r['fastai_accuracy']:.4f} | {r['difference']:+.4f} | {2 * r['standard_error']:.4f} | "
+            f"{r['images_per_second']:.0f} | {r['fastai_images_per_second']:.0f} | {r['ratio']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f}) |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=42)
+    parser.add_argument("--orrery", default=ROOT / "bin" / "orrery")
+    parser.add_argument("--orrery-flags", nargs="*", default=[], help="given to orrery ladder, such as --orrery-flags=--pixels=fast")
+    parser.add_argument("--out", required=True, help="path of the results, without ending")
+    parser.add_argument("--date", required=True)
+    args = parser.parse_args()
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as runs:
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
+            theirs.append(run([sys.executable, ROOT / "scripts/peers/fastai_ladder.py", args.folder, "--seeds", seed]))
+            ours.append(run([args.orrery, "ladder", args.folder, "--json", "--seed", seed, "--split-seed", 42, "-o", f"{runs}/{seed}", *args.orrery_flags]))
+            print(json.dumps(compare(ours, theirs), indent=1), file=sys.stderr, flush=True)
+    result = dict(
+        title=f"The ladder on {pathlib.Path(args.folder).name}, Orrery and fastai 2.8.12 in turns", date=args.date, machine=machine(),
+        torch=theirs[0]["torch"], seeds=args.seeds,
+        command=f"scripts/peers/compare_ladder.py {pathlib.Path(args.folder).name} --seeds {args.seeds} " + " ".join(args.orrery_flags),
+        rungs=compare(ours, theirs))
+    out = pathlib.Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    out.with_suffix(".md").write_text(markdown(result))
+    print(markdown(result))
+
+
+if __name__ == "__main__":
+    main()
