@@ -1,0 +1,7 @@
+//go:build !leaks
+
+package gotorch
+
+func track(*handle)       {}
+func untrack(*handle)     {}
+func untrackImpl(uintptr) {}

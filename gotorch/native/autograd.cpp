@@ -1,0 +1,99 @@
+// Gradients and the modes that belong to the calling thread.
+
+#include <ATen/autocast_mode.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <cmath>
+
+#include "shim.h"
+
+using namespace cgt;  // NOLINT
+
+extern "C" {
+
+char* cgt_backward(cgt_t p, cgt_t gradient, int8_t retain_graph, int8_t create_graph) {
+  return nothing([&] {
+    const at::Tensor t = T(p), g = T(gradient);
+    torch::autograd::backward({t}, g.defined() ? std::vector<at::Tensor>{g} : std::vector<at::Tensor>{},
+                              static_cast<bool>(retain_graph || create_graph), create_graph);
+  });
+}
+
+cgt_rl cgt_gradients(cgt_t* outputs, int64_t n_outputs, cgt_t* inputs, int64_t n_inputs,
+                     cgt_t* grad_outputs, int64_t n_grad_outputs, int8_t create_graph) {
+  return many([&] {
+    return torch::autograd::grad(L(outputs, n_outputs), L(inputs, n_inputs),
+                                 L(grad_outputs, n_grad_outputs), std::nullopt, create_graph,
+                                 /*allow_unused=*/true);
+  });
+}
+
+cgt_rt cgt_grad(cgt_t p) {
+  return one([&] { return at::Tensor(T(p).grad()); });
+}
+
+char* cgt_set_grad(cgt_t p, cgt_t g) {
+  return nothing([&] { T(p).mutable_grad() = T(g); });
+}
+
+char* cgt_set_requires_grad(cgt_t p, int8_t on) {
+  return nothing([&] { T(p).set_requires_grad(on); });
+}
+
+int8_t cgt_grad_mode(int8_t on) {
+  const bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(on);
+  return before;
+}
+
+void* cgt_inference_enter(void) { return new c10::InferenceMode(true); }
+
+void cgt_inference_leave(void* guard) { delete static_cast<c10::InferenceMode*>(guard); }
+
+char* cgt_autocast_enter(int8_t device_type, int8_t d) {
+  return nothing([&] {
+    const auto dev = static_cast<at::DeviceType>(device_type);
+    at::autocast::set_autocast_dtype(dev, dtype(d));
+    at::autocast::set_autocast_enabled(dev, true);
+    at::autocast::increment_nesting();
+  });
+}
+
+char* cgt_autocast_leave(int8_t device_type) {
+  return nothing([&] {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(static_cast<at::DeviceType>(device_type), false);
+  });
+}
+
+// torch.nn.utils.clip_grad_norm_: returns the norm before clipping.
+cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type) {
+  return real([&]() -> double {
+    c10::NoGradGuard no_grad;
+    std::vector<at::Tensor> norms, grads;
+    for (const at::Tensor& p : L(params, n)) {
+      if (!p.grad().defined()) continue;
+      grads.push_back(p.grad());
+      norms.push_back(at::linalg_vector_norm(p.grad(), norm_type).to(at::kDouble).cpu());
+    }
+    if (grads.empty()) return 0;
+    const double total = at::linalg_vector_norm(at::stack(norms), norm_type).item<double>();
+    const double scale = max_norm / (total + 1e-6);
+    if (scale < 1)
+      for (at::Tensor& g : grads) g.mul_(scale);
+    return total;
+  });
+}
+
+char* cgt_clip_grad_value(cgt_t* params, int64_t n, double value) {
+  return nothing([&] {
+    c10::NoGradGuard no_grad;
+    for (const at::Tensor& p : L(params, n))
+      if (p.grad().defined()) p.mutable_grad().clamp_(-value, value);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,170 @@
+// The C interface of libcgotorch.so, the only thing Go knows of libtorch.
+//
+// A tensor crosses the interface as the address of its at::TensorImpl. Functions borrow the tensors
+// they are given and return tensors with one reference that the caller owns and gives back through
+// cgt_release. No function throws: each catches every C++ exception and returns the message in its
+// own result (err, freed with cgt_free; NULL means success), so nothing is kept per thread between
+// two calls. The regular operations are declared in ops_gen.h, generated from ops.def.
+//
+// gotorch/internal/gen reads this file: one declaration ends at each semicolon.
+#ifndef GOTORCH_NATIVE_CGOTORCH_H_
+#define GOTORCH_NATIVE_CGOTORCH_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void* cgt_t;  // at::TensorImpl*; NULL stands for an undefined tensor
+
+typedef struct {
+  cgt_t t;
+  char* err;
+  int64_t scope;  // filled in by Go's stub: the scope of the calling thread
+} cgt_rt;
+
+typedef struct {
+  cgt_t t[3];
+  char* err;
+  int64_t scope;
+} cgt_rts;
+
+typedef struct {
+  cgt_t* list;  // freed with cgt_free
+  int64_t n;
+  char* err;
+  int64_t scope;
+} cgt_rl;
+
+typedef struct {
+  int64_t v;
+  char* err;
+} cgt_ri;
+
+typedef struct {
+  double v;
+  char* err;
+} cgt_rd;
+
+typedef struct {
+  char* v;  // freed with cgt_free
+  int64_t n;
+  char* err;
+} cgt_rs;
+
+typedef struct {
+  int64_t dim;
+  int64_t numel;
+  int64_t element_size;     // bytes
+  const int64_t* sizes;     // borrowed from the tensor, dim values
+  const int64_t* strides;   // borrowed from the tensor, dim values, in elements
+  int8_t dtype;             // c10::ScalarType
+  int8_t device_type;       // c10::DeviceType
+  int16_t device_index;     // -1: none given
+  int8_t contiguous;        // in the order of its dimensions
+  int8_t channels_last;     // contiguous as NHWC
+  int8_t requires_grad;
+  int8_t is_leaf;
+  char* err;
+} cgt_info;
+
+typedef struct {
+  int8_t type;    // c10::DeviceType
+  int16_t index;  // -1: the current one
+  char* err;
+} cgt_device;
+
+// What this library is.
+const char* cgt_abi(void);
+const char* cgt_built_for(void);
+cgt_rs cgt_config(void);
+
+// Memory of the interface itself.
+void cgt_free(void* p);
+void cgt_release(cgt_t* ts, int64_t n);
+cgt_t cgt_retain(cgt_t t);
+
+// Threads.
+void cgt_thread_init(void);
+char* cgt_set_num_threads(int64_t n);
+int64_t cgt_num_threads(void);
+
+// Looking at a tensor and moving bytes.
+cgt_info cgt_describe(cgt_t t);
+cgt_rt cgt_data_ptr(cgt_t t);
+cgt_rt cgt_from_blob(void* p, int8_t dtype, const int64_t* sizes, int64_t n, int8_t copy);
+char* cgt_copy_in(cgt_t t, const void* p, int64_t bytes);
+char* cgt_copy_out(cgt_t t, void* p, int64_t bytes);
+cgt_ri cgt_item_int(cgt_t t);
+cgt_rd cgt_item_double(cgt_t t);
+cgt_rs cgt_to_string(cgt_t t);
+cgt_rs cgt_encode(cgt_t t);
+cgt_rt cgt_decode(const char* p, int64_t n);
+char* cgt_set_data(cgt_t t, cgt_t source);
+cgt_rt cgt_to(cgt_t t, int8_t device_type, int16_t device_index, int8_t dtype, int8_t non_blocking,
+              int8_t copy);
+cgt_rt cgt_pin_memory(cgt_t t);
+
+// Autograd and the modes of the calling thread.
+char* cgt_backward(cgt_t t, cgt_t gradient, int8_t retain_graph, int8_t create_graph);
+cgt_rl cgt_gradients(cgt_t* outputs, int64_t n_outputs, cgt_t* inputs, int64_t n_inputs,
+                     cgt_t* grad_outputs, int64_t n_grad_outputs, int8_t create_graph);
+cgt_rt cgt_grad(cgt_t t);
+char* cgt_set_grad(cgt_t t, cgt_t g);
+char* cgt_set_requires_grad(cgt_t t, int8_t on);
+int8_t cgt_grad_mode(int8_t on);
+void* cgt_inference_enter(void);
+void cgt_inference_leave(void* guard);
+char* cgt_autocast_enter(int8_t device_type, int8_t dtype);
+char* cgt_autocast_leave(int8_t device_type);
+cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type);
+char* cgt_clip_grad_value(cgt_t* params, int64_t n, double value);
+
+// Random numbers. A device type of -1 means every generator there is.
+char* cgt_manual_seed(int64_t seed, int8_t device_type, int16_t device_index);
+cgt_rt cgt_rng_state(int8_t device_type, int16_t device_index);
+char* cgt_set_rng_state(int8_t device_type, int16_t device_index, cgt_t state);
+
+// Devices and the switches of libtorch's global context.
+cgt_rs cgt_load_cuda(const char* path);
+cgt_device cgt_parse_device(const char* name);
+int64_t cgt_cuda_device_count(void);
+int8_t cgt_has_cudnn(void);
+char* cgt_synchronize(int8_t device_type, int16_t device_index);
+char* cgt_set_flag(const char* name, int8_t on);
+cgt_ri cgt_stream_new(int16_t device_index, int64_t* id);
+cgt_ri cgt_stream_current(int16_t device_index, int64_t* id);
+char* cgt_stream_set(int16_t device_index, int64_t id);
+cgt_ri cgt_stream_query(int16_t device_index, int64_t id);
+char* cgt_stream_synchronize(int16_t device_index, int64_t id);
+
+// Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW.
+typedef struct cgt_optimizer cgt_optimizer;
+typedef struct {
+  double lr, beta1, beta2, eps, weight_decay, momentum, dampening;
+  int8_t nesterov, maximize, amsgrad;
+} cgt_options;
+cgt_optimizer* cgt_optimizer_new(int8_t kind);
+void cgt_optimizer_free(cgt_optimizer* o);
+cgt_ri cgt_optimizer_add_group(cgt_optimizer* o, cgt_t* params, int64_t n, const cgt_options* s);
+char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_options* s);
+char* cgt_optimizer_step(cgt_optimizer* o);
+char* cgt_optimizer_zero_grad(cgt_optimizer* o, int8_t set_to_none);
+int64_t cgt_optimizer_size(cgt_optimizer* o);
+cgt_rts cgt_optimizer_state(cgt_optimizer* o, int64_t param);
+char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first,
+                              cgt_t second);
+
+// For measuring the cost of a call: n additions of two small tensors inside C++, in nanoseconds each.
+double cgt_bench_add(int64_t n);
+void cgt_bench_nop(void);
+
+#include "ops_gen.h"
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // GOTORCH_NATIVE_CGOTORCH_H_

@@ -1,0 +1,45 @@
+// What the expressions of ops.def need beyond ATen's own functions.
+
+#include "shim.h"
+
+namespace cgt {
+
+int64_t reduction(const std::string& name) {
+  if (name == "none") return at::Reduction::None;
+  if (name == "mean") return at::Reduction::Mean;
+  if (name == "sum") return at::Reduction::Sum;
+  TORCH_CHECK(false, name, " is not a valid value for reduction: none, mean or sum");
+}
+
+int64_t interpolation(const std::string& mode) {
+  if (mode == "bilinear") return 0;
+  if (mode == "nearest") return 1;
+  if (mode == "bicubic") return 2;
+  TORCH_CHECK(false, "mode must be bilinear, nearest or bicubic, it is ", mode);
+}
+
+int64_t padding(const std::string& mode) {
+  if (mode == "zeros") return 0;
+  if (mode == "border") return 1;
+  if (mode == "reflection") return 2;
+  TORCH_CHECK(false, "padding mode must be zeros, border or reflection, it is ", mode);
+}
+
+// torch.nn.functional.lp_pool2d
+at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::IntArrayRef stride,
+                     bool ceil) {
+  TORCH_CHECK(kernel.size() == 2, "the kernel size must hold two numbers");
+  const at::Tensor mean = at::avg_pool2d(at::pow(x, p), kernel, stride, 0, ceil);
+  const double window = static_cast<double>(kernel[0] * kernel[1]);
+  return at::pow(at::sign(mean) * at::relu(at::abs(mean)) * window, 1 / p);
+}
+
+at::Tensor element(const at::Tensor& a, at::IntArrayRef index) {
+  TORCH_CHECK(static_cast<int64_t>(index.size()) == a.dim(), "the index has ", index.size(),
+              " numbers, the tensor ", a.dim(), " dimensions");
+  at::Tensor t = a;
+  for (const int64_t i : index) t = t.select(0, i);
+  return t;
+}
+
+}  // namespace cgt

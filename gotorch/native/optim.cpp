@@ -1,0 +1,198 @@
+// SGD, Adam and AdamW over groups of parameters, one call a step.
+//
+// The arithmetic is PyTorch's own fused kernels (at::_fused_sgd_, _fused_adam_, _fused_adamw_), the
+// ones torch.optim runs with fused=True. Every option of a group may change between steps, beta1
+// included: the bias corrections use the value of the current step, as PyTorch's do.
+
+#include <torch/csrc/autograd/variable.h>
+
+#include "shim.h"
+
+using namespace cgt;  // NOLINT
+
+namespace {
+
+struct Param {
+  at::Tensor p;
+  at::Tensor step;           // float, 0-dim: the count of steps taken
+  at::Tensor first, second;  // Adam: the two averages; SGD: the momentum buffer
+};
+
+struct Group {
+  cgt_options s;
+  std::vector<Param> params;
+};
+
+// The parameters of one step that share a device, a dtype and (SGD) having a momentum buffer yet.
+struct Bucket {
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
+  bool first = false;
+  std::vector<at::Tensor> p, g, a, b, steps;
+};
+
+}  // namespace
+
+struct cgt_optimizer {
+  int8_t kind;
+  std::vector<Group> groups;
+
+  Param& at(int64_t i) {
+    for (Group& g : groups) {
+      if (i >= 0 && i < static_cast<int64_t>(g.params.size())) return g.params[i];
+      i -= static_cast<int64_t>(g.params.size());
+    }
+    TORCH_CHECK(false, "the optimiser has no such parameter");
+  }
+
+  void step();
+};
+
+static void check_options(const cgt_options& s) {
+  TORCH_CHECK(s.lr >= 0, "the learning rate must be >= 0, it is ", s.lr);
+  TORCH_CHECK(s.beta1 >= 0 && s.beta1 < 1, "beta1 must be in [0, 1), it is ", s.beta1);
+  TORCH_CHECK(s.beta2 >= 0 && s.beta2 < 1, "beta2 must be in [0, 1), it is ", s.beta2);
+  TORCH_CHECK(s.eps >= 0, "eps must be >= 0, it is ", s.eps);
+  TORCH_CHECK(s.weight_decay >= 0, "the weight decay must be >= 0, it is ", s.weight_decay);
+  TORCH_CHECK(s.momentum >= 0, "the momentum must be >= 0, it is ", s.momentum);
+  TORCH_CHECK(!s.nesterov || (s.momentum > 0 && s.dampening == 0),
+              "Nesterov momentum requires a momentum and zero dampening");
+}
+
+void cgt_optimizer::step() {
+  c10::NoGradGuard no_grad;
+  for (Group& group : groups) {
+    const cgt_options& s = group.s;
+    std::vector<Bucket> buckets;
+    for (Param& q : group.params) {
+      at::Tensor g = q.p.grad();
+      if (!g.defined()) continue;
+      TORCH_CHECK(!g.is_sparse(), "a sparse gradient is not supported");
+      // The fused kernels walk plain memory: gradient and parameter must be laid out alike.
+      if (g.strides() != q.p.strides()) g = at::empty_like(q.p).copy_(g);
+      const bool fresh = !q.first.defined();
+      if (fresh && (kind != 0 || s.momentum != 0)) q.first = at::zeros_like(q.p);
+      if (fresh && kind != 0) q.second = at::zeros_like(q.p);
+      if (!q.step.defined())
+        q.step = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(q.p.device()));
+      const bool first = kind == 0 && fresh;
+      Bucket* b = nullptr;
+      for (Bucket& x : buckets)
+        if (x.device == q.p.device() && x.dtype == q.p.scalar_type() && x.first == first) b = &x;
+      if (b == nullptr) {
+        buckets.emplace_back();
+        b = &buckets.back();
+        b->device = q.p.device();
+        b->dtype = q.p.scalar_type();
+        b->first = first;
+      }
+      b->p.push_back(q.p);
+      b->g.push_back(g);
+      b->steps.push_back(q.step);
+      if (q.first.defined()) b->a.push_back(q.first);
+      if (q.second.defined()) b->b.push_back(q.second);
+    }
+    for (Bucket& b : buckets) {
+      at::_foreach_add_(b.steps, 1);
+      if (kind == 0) {
+        at::_fused_sgd_(b.p, b.g, b.a, s.weight_decay, s.momentum, s.lr, s.dampening, s.nesterov,
+                        s.maximize, b.first);
+      } else if (kind == 1) {
+        at::_fused_adam_(b.p, b.g, b.a, b.b, {}, b.steps, s.lr, s.beta1, s.beta2, s.weight_decay,
+                         s.eps, false, s.maximize);
+      } else {
+        at::_fused_adamw_(b.p, b.g, b.a, b.b, {}, b.steps, s.lr, s.beta1, s.beta2, s.weight_decay,
+                          s.eps, false, s.maximize);
+      }
+    }
+  }
+}
+
+extern "C" {
+
+cgt_optimizer* cgt_optimizer_new(int8_t kind) {
+  auto* o = new cgt_optimizer;
+  o->kind = kind;
+  return o;
+}
+
+void cgt_optimizer_free(cgt_optimizer* o) { delete o; }
+
+cgt_ri cgt_optimizer_add_group(cgt_optimizer* o, cgt_t* params, int64_t n, const cgt_options* s) {
+  return integer([&]() -> int64_t {
+    check_options(*s);
+    Group g;
+    g.s = *s;
+    for (const at::Tensor& p : L(params, n)) {
+      TORCH_CHECK(p.defined(), "a parameter is an undefined tensor");
+      TORCH_CHECK(p.is_leaf(), "can't optimize a non-leaf Tensor");
+      g.params.push_back({p, {}, {}, {}});
+    }
+    o->groups.push_back(std::move(g));
+    return static_cast<int64_t>(o->groups.size()) - 1;
+  });
+}
+
+char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_options* s) {
+  return nothing([&] {
+    check_options(*s);
+    TORCH_CHECK(group >= 0 && group < static_cast<int64_t>(o->groups.size()),
+                "the optimiser has no group ", group);
+    o->groups[group].s = *s;
+  });
+}
+
+char* cgt_optimizer_step(cgt_optimizer* o) {
+  return nothing([&] { o->step(); });
+}
+
+char* cgt_optimizer_zero_grad(cgt_optimizer* o, int8_t set_to_none) {
+  return nothing([&] {
+    for (Group& group : o->groups)
+      for (Param& q : group.params) {
+        at::Tensor& g = q.p.mutable_grad();
+        if (!g.defined()) continue;
+        if (set_to_none) {
+          g.reset();
+        } else {
+          g = g.detach();
+          g.zero_();
+        }
+      }
+  });
+}
+
+int64_t cgt_optimizer_size(cgt_optimizer* o) {
+  int64_t n = 0;
+  for (const Group& g : o->groups) n += static_cast<int64_t>(g.params.size());
+  return n;
+}
+
+cgt_rts cgt_optimizer_state(cgt_optimizer* o, int64_t param) {
+  return several([&] {
+    const Param& q = o->at(param);
+    return std::make_tuple(q.step, q.first, q.second);
+  });
+}
+
+char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first,
+                              cgt_t second) {
+  return nothing([&] {
+    c10::NoGradGuard no_grad;
+    Param& q = o->at(param);
+    const auto fit = [&](cgt_t p) {
+      const at::Tensor t = T(p);
+      if (!t.defined()) return at::Tensor();
+      TORCH_CHECK(t.sizes() == q.p.sizes(), "the state has the shape ", t.sizes(),
+                  ", its parameter ", q.p.sizes());
+      return at::empty_like(q.p).copy_(t);
+    };
+    at::Tensor a = fit(first), b = fit(second), n = T(step);
+    if (n.defined()) n = n.detach().to(q.p.device(), at::kFloat, false, true).reshape({});
+    q.step = n;
+    q.first = a;
+    q.second = b;
+  });
+}
+
+}  // extern "C"
