@@ -90,7 +90,7 @@ func (c *Cache) Borrow(i int, scratch *Picture) (*Picture, error) {
 // reserve takes memory for picture i out of the budget, if that leaves enough.
 // The caller holds e.mu.
 func (c *Cache) reserve(e *cacheEntry, i int) bool {
-	need := int64(bytesOf(c.d.Headers[i].Width, c.d.Headers[i].Height))
+	need := int64(bytesOf(c.d.Size(i)))
 	for {
 		used := c.used.Load()
 		if used+need > c.budget.Load() {

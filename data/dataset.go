@@ -44,6 +44,7 @@ type Options struct {
 	Workers           int  // goroutines that look at files; 0 means one for each core
 	MaxPixels         int  // larger pictures are skipped; 0 means DefaultMaxPixels
 	IgnoreOrientation bool // leave pixels as stored where EXIF says they lie otherwise
+	MinShort          int  // see DecodeOptions; 0 decodes at full size
 	Log               *slog.Logger
 }
 
@@ -62,7 +63,7 @@ func (o Options) withDefaults() Options {
 
 // DecodeOptions returns what Picture decodes with.
 func (d *Dataset) DecodeOptions() DecodeOptions {
-	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation}
+	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, MinShort: d.opts.MinShort}
 }
 
 // Len returns the number of samples.
@@ -115,6 +116,11 @@ func (d *Dataset) PictureInto(p *Picture, i int) error {
 		return fmt.Errorf("%s: %w", d.Samples[i].Path, err)
 	}
 	return nil
+}
+
+// Size returns the size of sample i as Picture decodes it, from its header.
+func (d *Dataset) Size(i int) (width, height int) {
+	return d.Headers[i].decodedSize(d.DecodeOptions())
 }
 
 // Close releases what the source holds open.

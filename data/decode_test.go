@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/json"
+	"image"
+	"image/jpeg"
 	"io"
 	"maps"
 	"os"
@@ -253,4 +255,15 @@ func FuzzReadHeader(f *testing.F) {
 			t.Errorf("header %+v", h)
 		}
 	})
+}
+
+// jpegOf encodes p with Go's encoder.
+func jpegOf(t testing.TB, p *Picture) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	m := &image.NRGBA{Pix: p.Pix, Stride: 4 * p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -56,7 +56,7 @@ var decoders = sync.Pool{New: func() any {
 // Decode decodes src into dst as 4 bytes a pixel, rows of 4*width bytes
 // without gaps. With ink false these are R, G, B, 255; with ink true they are
 // C, M, Y, K as the file stores them. width and height must be those of the
-// file's frame header.
+// file's frame header, or both of them divided by 2, 4 or 8 and rounded up.
 func Decode(dst, src []byte, width, height int, ink bool) error {
 	if width <= 0 || height <= 0 || len(dst) < 4*width*height {
 		return fmt.Errorf("a %dx%d picture does not fit in %d bytes", width, height, len(dst))
