@@ -1,0 +1,91 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/wangkuiyi/orrery/trainer"
+)
+
+// recipeFlags are the flags that override a recipe's fields. Their defaults
+// are shown from the article's recipe and set nothing by themselves.
+func recipeFlags() []cli.Flag {
+	d := trainer.Article()
+	return []cli.Flag{
+		&cli.StringFlag{Name: "recipe", Aliases: []string{"c", "config"}, Usage: "read the recipe from `FILE`; flags override it"},
+		&cli.StringFlag{Name: "model", Usage: "network to train", Value: d.Model},
+		&cli.BoolFlag{Name: "relu", Usage: "ReLU after each convolution of cnn8", Value: d.ReLU},
+		&cli.BoolFlag{Name: "batchnorm", Usage: "BatchNorm after each convolution of cnn8", Value: d.BatchNorm},
+		&cli.IntFlag{Name: "epochs", Usage: "passes over the training split", Value: d.Epochs},
+		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "pictures a step", Value: d.BatchSize},
+		&cli.Float64Flag{Name: "lr", Usage: "learning rate (the highest one of one-cycle)", Value: d.LearningRate},
+		&cli.StringFlag{Name: "schedule", Usage: "one-cycle or flat", Value: d.Schedule},
+		&cli.Float64Flag{Name: "weight-decay", Usage: "decoupled weight decay", Value: d.WeightDecay},
+		&cli.Float64Flag{Name: "valid-pct", Usage: "fraction of pictures held out", Value: d.ValidPct},
+		&cli.Int64Flag{Name: "seed", Usage: "seed of weights, order and augmentation, and of the split unless --split-seed is given", Value: d.Seed},
+		&cli.Int64Flag{Name: "split-seed", Usage: "seed of the split alone", DefaultText: "seed"},
+		&cli.IntFlag{Name: "item-size", Usage: "pixels each picture is first cropped and resized to", Value: d.ItemSize},
+		&cli.IntFlag{Name: "size", Usage: "pixels the network sees", Value: d.Size},
+		&cli.StringFlag{Name: "pixels", Usage: "exact (fastai's arithmetic) or fast", Value: d.Pixels},
+		&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", Value: d.Device},
+		&cli.StringFlag{Name: "amp", Usage: "16-bit arithmetic: auto or off", Value: d.AMP},
+		&cli.IntFlag{Name: "workers", Aliases: []string{"j"}, Usage: "goroutines that decode and augment", DefaultText: "one per core"},
+		&cli.IntFlag{Name: "threads", Usage: "threads that compute", DefaultText: "one per core"},
+	}
+}
+
+// recipeOf lays the recipe file over base and the flags over both.
+func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
+	recipe := base
+	if path := c.String("recipe"); path != "" {
+		var err error
+		if recipe, err = trainer.LoadRecipe(path, base); err != nil {
+			return recipe, usageError{err}
+		}
+	}
+	set := func(name string, field any) {
+		if !c.IsSet(name) {
+			return
+		}
+		switch field := field.(type) {
+		case *string:
+			*field = c.String(name)
+		case *bool:
+			*field = c.Bool(name)
+		case *int:
+			*field = c.Int(name)
+		case *int64:
+			*field = c.Int64(name)
+		case *float64:
+			*field = c.Float64(name)
+		}
+	}
+	set("model", &recipe.Model)
+	set("relu", &recipe.ReLU)
+	set("batchnorm", &recipe.BatchNorm)
+	set("epochs", &recipe.Epochs)
+	set("batch-size", &recipe.BatchSize)
+	set("lr", &recipe.LearningRate)
+	set("schedule", &recipe.Schedule)
+	set("weight-decay", &recipe.WeightDecay)
+	set("valid-pct", &recipe.ValidPct)
+	set("seed", &recipe.Seed)
+	set("seed", &recipe.SplitSeed)
+	set("split-seed", &recipe.SplitSeed)
+	set("item-size", &recipe.ItemSize)
+	set("size", &recipe.Size)
+	set("pixels", &recipe.Pixels)
+	set("device", &recipe.Device)
+	set("amp", &recipe.AMP)
+	set("workers", &recipe.Workers)
+	set("threads", &recipe.Threads)
+	if c.Args().Present() {
+		recipe.Data = c.Args().First()
+	}
+	if recipe.Data == "" {
+		return recipe, usagef("no data was given: a folder of class folders, a .zip of one, or the word planets")
+	}
+	if err := recipe.Validate(); err != nil {
+		return recipe, usageError{err}
+	}
+	return recipe, nil
+}

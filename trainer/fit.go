@@ -1,0 +1,316 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"sync"
+	"time"
+
+	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/augment"
+	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/models"
+)
+
+// Options are what a run needs beside its recipe; none changes what it computes.
+type Options struct {
+	// Run is the folder to write; the caller closes it.
+	Run *Run
+	// Pictures gives the decoded pictures of the set, kept between epochs and runs.
+	Pictures augment.Source
+	// Resume continues from a checkpoint of the same recipe and set; nil starts afresh.
+	Resume *Checkpoint
+	// CarryFrom is a finished run to start from, where layers' names and shapes
+	// fit; "" draws all weights.
+	CarryFrom string
+	// Watchers follow the training.
+	Watchers []Watcher
+	// Log takes warnings: pictures left out, checkpoints that could not be written.
+	Log *slog.Logger
+	// Started is when the process began, for Result.FirstStepSeconds.
+	Started time.Time
+	// Commit and Command are noted in the result.
+	Commit  string
+	Command []string
+}
+
+// ErrStopped tells that the context ended and a checkpoint holds the training so far.
+var ErrStopped = errors.New("stopped; a checkpoint holds the training so far")
+
+// A fit is one training in progress. All its tensors live in one scope, on the
+// thread that Fit locked.
+type fit struct {
+	Options
+	recipe     Recipe
+	set        *data.Dataset
+	train      *augment.Loader
+	valid      *augment.Loader
+	steps      int // of the whole run, as planned: unreadable pictures may cost the last ones
+	trainSize  int
+	validSize  int
+	device     torch.Device
+	deviceName string
+	model      models.Model
+	optimizer  torch.Optimizer
+	progress   progress
+	batches    *augment.Iterator // of the epoch being trained
+	skipMutex  sync.Mutex
+	skipped    map[int]error // pictures that could not be decoded, by index
+	evaluation *Evaluation   // of the last epoch
+	began      time.Time
+}
+
+// progress is how far a training is: what a checkpoint keeps beside tensors.
+type progress struct {
+	Epoch         int          `json:"epoch"`          // being trained
+	Batch         int          `json:"batch"`          // next of the epoch
+	Step          int          `json:"step"`           // next of the run
+	History       []Epoch      `json:"history"`        // of finished epochs
+	Smoothed      smoothedLoss `json:"smoothed_loss"`  //
+	Best          float64      `json:"best_accuracy"`  // over finished epochs
+	EpochSeconds  float64      `json:"epoch_seconds"`  // of this epoch, before a resume
+	TrainSeconds  float64      `json:"train_seconds"`  // training halves, all epochs
+	WaitSeconds   float64      `json:"wait_seconds"`   // of TrainSeconds
+	TrainedImages int          `json:"trained_images"` //
+	TotalSeconds  float64      `json:"total_seconds"`  //
+	FirstStep     float64      `json:"first_step"`     // seconds after the process began
+}
+
+// Fit trains recipe's model on set and writes the run folder. It is the only
+// training loop. A context that ends leaves a checkpoint and ErrStopped; an
+// error leaves the checkpoints written so far. The calling goroutine is locked
+// to its thread meanwhile.
+func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Result, error) {
+	if err := recipe.Validate(); err != nil {
+		return nil, err
+	}
+	f := &fit{Options: o, recipe: recipe, set: set, skipped: map[int]error{}, began: time.Now()}
+	if o.Resume != nil {
+		f.progress = o.Resume.progress
+	}
+	defer f.closeData()
+	if err := f.openData(); err != nil {
+		return nil, err
+	}
+	// The first batches are decoded while libtorch is loaded and the model built.
+	f.batches = f.train.Epoch(ctx, f.progress.Epoch)
+	if err := torch.LoadLibrary(); err != nil {
+		return nil, err
+	}
+	scope := torch.NewScope()
+	defer scope.Close()
+	defer func() { f.optimizer.Close() }()
+	if err := f.build(); err != nil {
+		return nil, fmt.Errorf("model %s: %w", recipe.Model, err)
+	}
+	for f.progress.Epoch < recipe.Epochs {
+		if err := f.epoch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return f.finish()
+}
+
+// openData splits the set and makes the two loaders.
+func (f *fit) openData() error {
+	train, valid, err := split(f.set, f.recipe)
+	if err != nil {
+		return err
+	}
+	f.trainSize, f.validSize = len(train), len(valid)
+	if f.train, err = loader(f.recipe, f.set, f.Pictures, train, augment.LoaderOptions{BatchSize: f.recipe.BatchSize, Train: true, OnSkip: f.skip}); err != nil {
+		return err
+	}
+	f.steps = f.recipe.Epochs * f.train.Steps()
+	f.valid, err = loader(f.recipe, f.set, f.Pictures, valid, augment.LoaderOptions{BatchSize: f.recipe.BatchSize, OnSkip: f.skip})
+	return err
+}
+
+// closeData stops the workers and frees the batches.
+func (f *fit) closeData() {
+	if f.batches != nil {
+		f.batches.Close()
+	}
+	for _, loader := range []*augment.Loader{f.train, f.valid} {
+		if loader != nil {
+			loader.Close()
+		}
+	}
+}
+
+// skip notes a picture that could not be decoded; loaders call it from their workers.
+func (f *fit) skip(index int, reason error) {
+	f.skipMutex.Lock()
+	defer f.skipMutex.Unlock()
+	if _, known := f.skipped[index]; known {
+		return
+	}
+	f.skipped[index] = reason
+	f.Log.Warn("picture left out", "path", f.set.Samples[index].Path, "reason", reason)
+}
+
+// build makes the model and its optimiser, from fresh draws or the checkpoint.
+func (f *fit) build() (err error) {
+	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device); err != nil {
+		return err
+	}
+	torch.SetNumThreads(int32(f.recipe.threads()))
+	caught := torch.Try(func() {
+		torch.ManualSeed(f.recipe.Seed)
+		if f.model, err = newModel(f.recipe, len(f.set.Classes)); err != nil {
+			return
+		}
+		switch {
+		case f.Resume != nil:
+			err = f.Resume.loadModel(f.model)
+		case f.CarryFrom != "":
+			err = carryWeights(filepath.Join(f.CarryFrom, modelFile), f.model)
+		}
+		toDevice(f.model, f.device)
+		f.optimizer = newOptimizer(f.model, f.recipe)
+		if f.Resume != nil && err == nil {
+			err = f.Resume.loadOptimizer(f.optimizer)
+		}
+	})
+	return errors.Join(caught, err)
+}
+
+// epoch trains what is left of the current epoch, validates, and keeps a checkpoint.
+func (f *fit) epoch(ctx context.Context) error {
+	p := &f.progress
+	began := time.Now()
+	for _, w := range f.Watchers {
+		w.EpochStarts(p.Epoch, f.recipe.Epochs, f.train.Steps())
+	}
+	if err := f.trainEpoch(ctx); err != nil {
+		return f.stopped(ctx, began, err)
+	}
+	if p.Epoch+1 < f.recipe.Epochs { // its first batches are made while this one is validated
+		f.batches.Close()
+		f.batches = f.train.Epoch(ctx, p.Epoch+1)
+	}
+	evaluation, err := evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0))
+	if err != nil {
+		return f.stopped(ctx, began, err)
+	}
+	return f.endEpoch(evaluation, time.Since(began).Seconds())
+}
+
+// endEpoch notes a finished epoch in the run folder.
+func (f *fit) endEpoch(evaluation *Evaluation, seconds float64) error {
+	p := &f.progress
+	line := Epoch{
+		Epoch: p.Epoch, TrainLoss: p.Smoothed.value(), ValidLoss: evaluation.Loss, Accuracy: evaluation.Accuracy,
+		Seconds: p.EpochSeconds + seconds,
+	}
+	best := len(p.History) == 0 || line.Accuracy > p.Best
+	if best {
+		p.Best = line.Accuracy
+	}
+	p.History = append(p.History, line)
+	p.Epoch, p.Batch, p.EpochSeconds = p.Epoch+1, 0, 0
+	p.TotalSeconds += seconds
+	f.evaluation = evaluation
+	if err := f.Run.writeHistory(p.History); err != nil {
+		return err
+	}
+	f.checkpoint(best)
+	for _, w := range f.Watchers {
+		w.EpochEnds(line)
+	}
+	return nil
+}
+
+// trainEpoch takes one optimiser step for each batch of the epoch that is left.
+func (f *fit) trainEpoch(ctx context.Context) error {
+	for skip := f.progress.Batch; skip > 0; skip-- { // resumed: these were trained on before
+		batch, err := f.batches.Next()
+		if err != nil {
+			return ignoreEOF(err)
+		}
+		batch.Release()
+	}
+	for {
+		waited := time.Now()
+		batch, err := f.batches.Next()
+		if err != nil {
+			return ignoreEOF(err)
+		}
+		if err := ctx.Err(); err != nil {
+			batch.Release()
+			return err
+		}
+		err = f.step(batch, waited, time.Since(waited))
+		batch.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// step trains on one batch and tells the watchers.
+func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) error {
+	p := &f.progress
+	lr, momentum := Rates(f.recipe.Schedule, f.recipe.LearningRate, p.Step, f.steps)
+	var loss float64
+	err := torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		labels := torch.NewTensor(batch.Labels).To(f.device, torch.Long)
+		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum)
+	})
+	if err != nil {
+		return fmt.Errorf("step %d: %w", p.Step, err)
+	}
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("step %d: the loss is %v at lr %.3g; the last checkpoint is kept; lower --lr (the batch begins with %s)",
+			p.Step, loss, lr, f.set.Samples[batch.Indices[0]].Path)
+	}
+	if p.Step == 0 {
+		p.FirstStep = time.Since(f.Started).Seconds()
+	}
+	smoothed := p.Smoothed.add(loss)
+	record := Step{
+		Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, Loss: loss, SmoothedLoss: smoothed,
+		ImagesPerSecond: float64(batch.N) / time.Since(began).Seconds(), DataWaitSeconds: wait.Seconds(),
+	}
+	p.TrainSeconds += time.Since(began).Seconds()
+	p.WaitSeconds += wait.Seconds()
+	p.TrainedImages += batch.N
+	p.Batch++
+	p.Step++
+	for _, w := range f.Watchers {
+		w.StepEnds(record)
+	}
+	return f.Run.addStep(record)
+}
+
+// stopped ends a training early: when its context ended, with a checkpoint.
+func (f *fit) stopped(ctx context.Context, began time.Time, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	seconds := time.Since(began).Seconds()
+	f.progress.EpochSeconds += seconds
+	f.progress.TotalSeconds += seconds
+	if err := f.Run.writeHistory(f.progress.History); err != nil {
+		return err
+	}
+	if err := f.saveCheckpoint(lastCheckpoint); err != nil {
+		return fmt.Errorf("stopped, and the checkpoint could not be written: %w", err)
+	}
+	return ErrStopped
+}

@@ -1,0 +1,161 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/augment"
+	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/models"
+)
+
+// A Saved is a trained model with the preprocessing it was trained with. It
+// belongs to one goroutine, locked to its thread until Close.
+type Saved struct {
+	Recipe  Recipe
+	Classes []string
+
+	scope    *torch.Scope
+	model    models.Model
+	device   torch.Device
+	pipeline *augment.Pipeline
+	worker   *augment.Worker
+}
+
+// OpenSaved loads the model of the run in dir onto the device (auto, cpu, cuda, cuda:N).
+func OpenSaved(dir, device string) (*Saved, error) {
+	path := filepath.Join(dir, modelFile)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%s is not a finished run: %w", dir, err)
+	}
+	if err := torch.LoadLibrary(); err != nil {
+		return nil, err
+	}
+	s := &Saved{scope: torch.NewScope()}
+	var err error
+	if caught := torch.Try(func() { err = s.load(path, device) }); caught != nil {
+		err = errors.Join(caught, err)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Saved) load(path, device string) error {
+	tensors, head, err := readTensors(path)
+	if err != nil {
+		return err
+	}
+	s.Recipe, s.Classes = head.Recipe, head.Classes
+	if s.device, _, err = resolveDevice(device); err != nil {
+		return err
+	}
+	torch.SetNumThreads(int32(s.Recipe.threads()))
+	if s.model, err = newModel(s.Recipe, len(s.Classes)); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := loadState(path, s.model, tensors); err != nil {
+		return err
+	}
+	toDevice(s.model, s.device)
+	if s.pipeline, err = newPipeline(s.Recipe); err != nil {
+		return err
+	}
+	s.worker, err = s.pipeline.NewWorker()
+	return err
+}
+
+// Close frees the model.
+func (s *Saved) Close() {
+	if s.worker != nil {
+		s.worker.Close()
+	}
+	s.scope.Close()
+}
+
+// Evaluate measures the model on every picture of the set. The set's classes
+// must be the model's.
+func (s *Saved) Evaluate(ctx context.Context, set *data.Dataset, skip func(index int, reason error)) (*Evaluation, error) {
+	if !slices.Equal(s.Classes, set.Classes) {
+		return nil, fmt.Errorf("the model knows the classes %s, but %s has %s", strings.Join(s.Classes, ", "), set.Source, strings.Join(set.Classes, ", "))
+	}
+	all := make([]int, len(set.Samples))
+	for i := range all {
+		all[i] = i
+	}
+	batches, err := loader(s.Recipe, set, set, all, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
+	if err != nil {
+		return nil, err
+	}
+	defer batches.Close()
+	return evaluate(ctx, s.model, s.device, set, batches.Epoch(ctx, 0))
+}
+
+// A Prediction is what the model makes of one picture.
+type Prediction struct {
+	Path        string        `json:"path"`
+	Class       string        `json:"class"`
+	Probability float64       `json:"probability"`
+	Top         []Probability `json:"top"` // at most five, the likeliest first
+	Error       string        `json:"error,omitempty"`
+}
+
+// A Probability is one class's share.
+type Probability struct {
+	Class       string  `json:"class"`
+	Probability float64 `json:"probability"`
+}
+
+// Predict tells what the model makes of one decoded picture, by the same
+// arithmetic as validation.
+func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {
+	size := int64(s.Recipe.Size)
+	pixels := make([]float32, s.pipeline.Elements())
+	neutral := augment.Neutral()
+	area := s.pipeline.AreaStep([]augment.Params{neutral})
+	if err := s.worker.Apply(pixels, picture, neutral, area, augment.NHWC); err != nil {
+		return Prediction{}, fmt.Errorf("%s: %w", path, err)
+	}
+	var logits []float32
+	err := torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		s.model.Train(false)
+		torch.NoGrad(func() {
+			x := torch.NewTensor(pixels).View(1, size, size, 3).Permute([]int64{0, 3, 1, 2}).To(s.device, torch.Float)
+			logits = torch.Values[float32](s.model.Logits(x).To(cpu()))
+		})
+	})
+	if err != nil {
+		return Prediction{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s.prediction(path, logits), nil
+}
+
+func (s *Saved) prediction(path string, logits []float32) Prediction {
+	probabilities := softmax(logits)
+	order := make([]int, len(logits))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if probabilities[a] > probabilities[b] {
+			return -1
+		}
+		return 1
+	})
+	p := Prediction{Path: path, Class: s.Classes[order[0]], Probability: probabilities[order[0]]}
+	for _, i := range order[:min(5, len(order))] {
+		p.Top = append(p.Top, Probability{Class: s.Classes[i], Probability: probabilities[i]})
+	}
+	return p
+}
