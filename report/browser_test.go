@@ -58,7 +58,7 @@ func TestReportInABrowser(t *testing.T) {
 	if title := browser.Eval[string](t, tab, "document.title"); title != "planets-cnn8 · Orrery" {
 		t.Errorf("title is %q: a class name ran as a script", title)
 	}
-	for _, id := range []string{"numbers", "loss", "accuracy", "rate", "momentum", "show-batch", "confusion", "top-losses", "throughput", "wait", "command", "epochs"} {
+	for _, id := range []string{"numbers", "loss", "accuracy", "rate", "momentum", "show-batch", "confusion", "top-losses", "throughput", "wait", "command", "epochs", "classes", "confused", "calibration", "activations", "moments-0", "zero-3"} {
 		if !browser.Eval[bool](t, tab, `(() => { const e = document.getElementById("`+id+`"); return !!e && e.getBoundingClientRect().height > 15; })()`) {
 			t.Errorf("#%s is not shown", id)
 		}

@@ -11,6 +11,7 @@ type Chart struct {
 	X      Numbers  `json:"x"`  // ascending
 	XLabel string   `json:"xLabel"`
 	Whole  bool     `json:"whole,omitempty"` // x counts something: label whole numbers only
+	Small  bool     `json:"small,omitempty"` // a low chart, one of many
 	Series []Series `json:"series"`
 	Min    *float64 `json:"min,omitempty"` // fixed ends of the y axis
 	Max    *float64 `json:"max,omitempty"`

@@ -11,6 +11,8 @@
 //	steps.csv        step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds
 //	result.json      the final numbers and where they came from
 //	evaluation.json  classes, confusion counts (rows actual, columns predicted), top losses
+//	predictions.csv  path,label,p0,p1,...: every validation picture's probabilities (see WritePredictions)
+//	activations.npz  statistics of each module's output (see Activations)
 //	log.jsonl        one slog record a line
-//	plots/           show-batch.png and top-losses.png are taken into the page
+//	plots/           show-batch.png, top-losses.png and lr-find.png are taken into the page
 package report

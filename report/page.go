@@ -61,6 +61,9 @@ type runView struct {
 	ShowBatch         template.URL
 	TopLossGrid       template.URL
 	Confusion         *confusionView
+	Scores            *scoresView
+	LRFind            template.URL
+	Layers            []layerView
 	TopLosses         []TopLoss
 	Recipe            []fact
 	RecipeText        string
@@ -114,7 +117,13 @@ func (r *Run) view(assets Assets) any {
 		}
 		return uri
 	}
-	v.ShowBatch, v.TopLossGrid = picture("show-batch.png"), picture("top-losses.png")
+	v.ShowBatch, v.TopLossGrid, v.LRFind = picture("show-batch.png"), picture("top-losses.png"), picture("lr-find.png")
+	v.Scores = r.scores()
+	layers, charts, err := r.layers()
+	if err != nil {
+		v.Notes = append(v.Notes, Note{File: "activations.npz", Text: reason(err)})
+	}
+	v.Layers, v.Charts = layers, append(v.Charts, charts...)
 	return v
 }
 

@@ -15,7 +15,7 @@ import (
 const plotPoints = 2000
 
 // WritePlots draws what the run has into its plots/ folder, each as PNG and
-// SVG: loss, accuracy, schedule, confusion. It returns the names it wrote,
+// SVG: loss, accuracy, schedule, reliability, activations, confusion. It returns the names it wrote,
 // without endings; what has no data is left out.
 func (r *Run) WritePlots() ([]string, error) {
 	folder := filepath.Join(r.Dir, "plots")
@@ -31,6 +31,8 @@ func (r *Run) WritePlots() ([]string, error) {
 		{"loss", len(r.Steps) > 0 || len(r.History) > 0, r.plotLoss},
 		{"accuracy", len(r.History) > 0, r.plotAccuracy},
 		{"schedule", len(r.Steps) > 0, r.plotSchedule},
+		{"reliability", r.Interpretation != nil && r.Interpretation.ECE != nil, func(folder, name string) error { return r.Interpretation.plotReliability(folder, name) }},
+		{"activations", r.Activations != nil, func(folder, name string) error { return r.Activations.WriteOverview(folder, name) }},
 		{"confusion", r.Evaluation != nil && len(r.Evaluation.Confusion) > 0, r.plotConfusion},
 	} {
 		if !figure.have {

@@ -22,8 +22,13 @@ type Run struct {
 	Steps      []Step      // one row a training step, in order
 	Result     *Result     // nil while training or when it was cut short
 	Evaluation *Evaluation // nil when there was none
-	Log        []LogLine   // the last lines of log.jsonl
-	Plots      []string    // file names in plots/, sorted
+	// Interpretation scores predictions.csv, or without it Evaluation's confusion; nil without either.
+	Interpretation *Interpretation
+	Log            []LogLine // the last lines of log.jsonl
+	Plots          []string  // file names in plots/, sorted
+
+	// Activations are nil unless the run kept them.
+	Activations *Activations
 
 	Notes []Note
 }
@@ -83,9 +88,26 @@ func Load(dir string) (*Run, error) {
 		r.Evaluation, err = readEvaluation(path)
 		return err
 	})
+	if e := r.Evaluation; e != nil && len(e.Confusion) > 0 {
+		read("predictions.csv", func(path string) error {
+			list, err := ReadPredictions(path, len(e.Classes))
+			if err == nil {
+				r.Interpretation, err = Interpret(e.Classes, list, len(e.TopLosses))
+			}
+			if r.Interpretation == nil {
+				// Sound, since the evaluation was checked as it was read.
+				r.Interpretation, _ = InterpretConfusion(e.Classes, e.Confusion)
+			}
+			return err
+		})
+	}
 	if found == 0 {
 		return nil, fmt.Errorf("%s is not a run folder: it has none of recipe.yaml, history.csv, steps.csv, result.json", dir)
 	}
+	read("activations.npz", func(path string) (err error) {
+		r.Activations, err = LoadActivations(path)
+		return err
+	})
 	read("log.jsonl", func(path string) (err error) {
 		r.Log, err = TailLog(path, 200)
 		return err

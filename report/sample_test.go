@@ -79,6 +79,28 @@ func writeSample(t testing.TB, epochs, steps int, classes []string) string {
 		t.Fatal(err)
 	}
 	put("evaluation.json", string(text))
+	predictions := make([]Prediction, 60)
+	for i := range predictions {
+		p := Prediction{Path: fmt.Sprintf("%s/%04d.jpg", classes[i%n], i), Label: i % n, Probabilities: make([]float64, n)}
+		sum := 0.0
+		for c := range p.Probabilities {
+			p.Probabilities[c] = random.Float64()
+			if c == p.Label {
+				p.Probabilities[c] += 0.5
+			}
+			sum += p.Probabilities[c]
+		}
+		for c := range p.Probabilities {
+			p.Probabilities[c] /= sum
+		}
+		predictions[i] = p
+	}
+	if err := WritePredictions(filepath.Join(dir, "predictions.csv"), predictions); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteActivations(filepath.Join(dir, "activations.npz"), sampleActivations(min(total, 500))); err != nil {
+		t.Fatal(err)
+	}
 	writePNG(t, filepath.Join(dir, "plots", "show-batch.png"), Grid(samplePictures(9), sampleTitles(9, classes), 3, 200))
 	return dir
 }

@@ -78,7 +78,7 @@ func (roundTicks) Ticks(low, high float64) []plot.Tick {
 	every := roundStep((high - low) / 6)
 	var ticks []plot.Tick
 	for i := math.Ceil(low / every * (1 - 1e-12)); i*every <= high+every*1e-9; i++ {
-		v := i * every
+		v := i*every + 0 // minus zero plus zero is zero
 		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 4, 64)})
 	}
 	return ticks

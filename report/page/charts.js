@@ -47,7 +47,7 @@ const orreryCharts = (function () {
     const font = "12px system-ui, sans-serif";
     const axis = { stroke: quiet, grid: grid, ticks: { show: false }, font: font };
     return {
-      width: width, height: 260, cursor: { y: false, focus: { prox: 24 } },
+      width: width, height: heightOf(spec), cursor: { y: false, focus: { prox: 24 } },
       padding: [10, 14, 0, 0],
       scales: {
         x: { time: false, range: (u, low, high) => low === high ? padded(low, high, 0) : [low, high] },
@@ -60,7 +60,7 @@ const orreryCharts = (function () {
       },
       axes: [
         Object.assign({ values: (u, vs) => vs.map((v) => Number.isInteger(+v.toFixed(6)) ? short(v) : (spec.whole ? "" : short(v))),
-          label: spec.xLabel, labelFont: font, labelSize: 18, size: 34, space: 60 }, axis),
+          label: spec.small ? undefined : spec.xLabel, labelFont: font, labelSize: 18, size: spec.small ? 26 : 34, space: 60 }, axis),
         Object.assign({ values: (u, vs) => vs.map(short), size: 62, space: 36 }, axis),
       ],
       series: [{ label: spec.xLabel, value: (u, v) => number(v) }].concat(spec.series.map(series)),
@@ -71,7 +71,11 @@ const orreryCharts = (function () {
   // On paper two charts stand side by side whatever the window's width was.
   function widthOf(host) {
     if (document.documentElement.classList.contains("print")) return 330;
-    return Math.max(240, Math.floor(host.clientWidth));
+    return Math.max(200, Math.floor(host.clientWidth));
+  }
+
+  function heightOf(spec) {
+    return spec.small ? 150 : 260;
   }
 
   // Draws a spec into its element, or only hands it new values when its shape is the same.
@@ -102,7 +106,7 @@ const orreryCharts = (function () {
   }
 
   function resize() {
-    for (const one of live.values()) one.plot.setSize({ width: widthOf(one.host), height: 260 });
+    for (const one of live.values()) one.plot.setSize({ width: widthOf(one.host), height: heightOf(one.spec) });
   }
 
   let waiting = 0;
