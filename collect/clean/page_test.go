@@ -1,0 +1,293 @@
+package clean
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser starts a headless browser, or skips the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path := os.Getenv("CHROME")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); path == "" && err == nil {
+			path = found
+		}
+	}
+	if path == "" {
+		t.Skip("no chromium in PATH and no $CHROME: the page is not tested in a browser")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1440, 900),
+		chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
+	return ctx
+}
+
+// tab is one page open in the browser.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func open(t *testing.T, ctx context.Context, address string, width, height int64) *tab {
+	t.Helper()
+	p := &tab{t, ctx}
+	p.do()
+	messages := chromedp.Console(ctx)
+	go func() {
+		for message, err := range messages {
+			if err == nil && (message.Type == chromedp.ConsoleError || message.Type == chromedp.ConsoleException) && ctx.Err() == nil {
+				t.Errorf("page: %s", message.Text)
+			}
+		}
+	}()
+	var options []chromedp.EmulateViewportOption
+	if width < 600 {
+		options = append(options, chromedp.EmulateMobile)
+	}
+	p.do(chromedp.EmulateViewport(width, height, options...), chromedp.Navigate(address))
+	p.until(`items.length > 0 && document.activeElement === grid`)
+	return p
+}
+
+func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// value returns what an expression of the page is.
+func value[T any](p *tab, expression string, options ...chromedp.EvaluateOption) T {
+	p.t.Helper()
+	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, options...))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return got
+}
+
+func (p *tab) click(selector string) {
+	p.t.Helper()
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (p *tab) focusGrid() {
+	p.t.Helper()
+	p.do(chromedp.Focus(chromedp.CSS("#grid")))
+}
+
+// until waits for an expression of the page to be true.
+func (p *tab) until(expression string) {
+	p.t.Helper()
+	for begun := time.Now(); time.Since(begun) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
+		if value[bool](p, "Boolean("+expression+")") {
+			return
+		}
+	}
+	p.t.Fatalf("never came true: %s (status: %q)", expression, value[string](p, `byId('status').textContent`))
+}
+
+func (p *tab) is(expression string, want any) {
+	p.t.Helper()
+	if got := value[string](p, "String("+expression+")"); got != fmt.Sprint(want) {
+		p.t.Errorf("%s is %s, want %v", expression, got, want)
+	}
+}
+
+func (p *tab) keys(keys string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+}
+
+func (p *tab) choose(id, choice string) {
+	p.t.Helper()
+	value[bool](p, fmt.Sprintf(`(byId(%q).value = %q, byId(%q).dispatchEvent(new Event('change')))`, id, choice, id))
+}
+
+// picture saves what the tab shows when $ORRERY_SCREENSHOTS names a folder.
+func (p *tab) picture(name string) {
+	p.t.Helper()
+	dir := os.Getenv("ORRERY_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	time.Sleep(400 * time.Millisecond) // for thumbnails
+	data, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func countIn(files []string, prefix string) (n int) {
+	for _, file := range files {
+		if strings.HasPrefix(file, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPage(t *testing.T) {
+	ctx := browser(t)
+	dir := newSet(t, 30, "earth", "mars", "saturn")
+	before := tree(t, dir)
+	address, token := serve(t, dir, ServeOptions{})
+	p := open(t, ctx, address+"/?token="+token, 1440, 900)
+	p.is(`location.search`, "")
+	p.is(`items.length`, 90)
+	p.picture("wide")
+
+	// Click to select, shift and click for a range, Delete to throw out.
+	p.choose("class", "class:mars")
+	p.until(`items.length === 30`)
+	p.click(`.tile[aria-posinset="2"]`)
+	value[bool](p, `document.querySelector('.tile[aria-posinset="5"]').dispatchEvent(new MouseEvent('click', {bubbles: true, shiftKey: true}))`)
+	p.until(`selected.size === 4`)
+	p.picture("selected")
+	p.focusGrid()
+	p.keys(kb.Delete)
+	p.until(`items.length === 26 && state.trashed === 4 && state.undos === 1`)
+	if n := countIn(tree(t, dir), ".trash/mars/"); n != 4 {
+		t.Fatalf("%d pictures in the trash, want 4", n)
+	}
+
+	// Keys alone: go, select a range, move it to the first class.
+	p.keys(kb.Home)
+	p.keys(kb.ArrowRight)
+	p.keys(kb.ArrowRight, chromedp.ModifierShift)
+	p.until(`selected.size === 2`)
+	p.keys("1")
+	p.until(`items.length === 24 && state.undos === 2`)
+	if n := countIn(tree(t, dir), "earth/"); n != 32 {
+		t.Fatalf("%d pictures in earth, want 32", n)
+	}
+
+	// Rename the class in its dialog.
+	p.click(`#rename`)
+	p.do(chromedp.WaitVisible(chromedp.CSS(`#ask-name`)), chromedp.SetValue(chromedp.CSS(`#ask-name`), "red planet"))
+	p.click(`#ask-ok`)
+	p.until(`view().class === 'red planet' && items.length === 24 && state.undos === 3`)
+
+	// Look at one large; throw it out from there.
+	p.focusGrid()
+	p.keys(kb.Enter)
+	p.until(`byId('large').open && byId('large-picture').naturalWidth === 160`)
+	p.picture("large")
+	p.click(`#large-trash`)
+	p.until(`state.trashed === 5 && byId('large').open`)
+	p.click(`#large-close`)
+
+	// Restore from the trash, then undo everything.
+	p.choose("class", "trash")
+	p.until(`items.length === 5`)
+	p.focusGrid()
+	p.keys("a", chromedp.ModifierCtrl)
+	p.until(`selected.size === 5`)
+	p.keys("r")
+	p.until(`state.trashed === 0 && state.undos === 5`)
+	for left := 4; left >= 0; left-- {
+		p.keys("z", chromedp.ModifierCtrl)
+		p.until(fmt.Sprintf(`state.undos === %d`, left))
+	}
+	if after := tree(t, dir); strings.Join(after, "\n") != strings.Join(before, "\n") {
+		t.Errorf("undoing everything left %v", after)
+	}
+	p.keys("Z", chromedp.ModifierCtrl, chromedp.ModifierShift)
+	p.until(`state.undos === 1 && state.trashed === 4 && state.redos === 4`)
+}
+
+func TestTwoTabs(t *testing.T) {
+	ctx := browser(t)
+	dir := newSet(t, 12, "earth", "mars")
+	address, token := serve(t, dir, ServeOptions{})
+	one := open(t, ctx, address+"/?token="+token, 1440, 900)
+	second, cancel := chromedp.NewContext(ctx)
+	defer cancel()
+	two := open(t, second, address+"/", 1440, 900) // the cookie serves all tabs
+	two.choose("class", "class:earth")
+	two.until(`items.length === 12`)
+	one.click(`.tile[aria-posinset="1"]`)
+	one.focusGrid()
+	one.keys(kb.Delete)
+	two.until(`items.length === 11 && state.trashed === 1 && state.undos === 1`)
+	two.click(`#undo`)
+	one.until(`items.length === 24 && state.trashed === 0`)
+	two.until(`items.length === 12`)
+}
+
+func TestNarrowPage(t *testing.T) {
+	ctx := browser(t)
+	dir := newSet(t, 20, "earth", "mars")
+	address, token := serve(t, dir, ServeOptions{})
+	p := open(t, ctx, address+"/?token="+token, 390, 844)
+	p.is(`document.documentElement.scrollWidth <= 390`, true)
+	p.is(`columns >= 2 && grid.clientHeight > 300`, true)
+	p.click(`.tile[aria-posinset="2"]`)
+	p.until(`selected.size === 1`)
+	p.picture("narrow")
+	p.click(`#trash`)
+	p.until(`state.trashed === 1`)
+	p.click(`#help`)
+	p.picture("narrow-help")
+}
+
+// TestManyPictures scrolls through 20,000 pictures: the page holds a screenful of tiles, whatever the number.
+func TestManyPictures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 20,000 files")
+	}
+	ctx := browser(t)
+	dir := newSet(t, 1, "earth")
+	data, err := os.ReadFile(filepath.Join(dir, "earth", "001.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20_000 {
+		write(t, filepath.Join(dir, []string{"mars", "venus"}[i%2], fmt.Sprintf("%05d.jpg", i)), data)
+	}
+	begun := time.Now()
+	address, token := serve(t, dir, ServeOptions{})
+	t.Logf("served after %v", time.Since(begun))
+	begun = time.Now()
+	p := open(t, ctx, address+"/?token="+token, 1440, 900)
+	t.Logf("loaded after %v", time.Since(begun))
+	p.is(`items.length`, 20001)
+	frames := value[[]float64](p, `new Promise((done) => {
+		const times = []; let last = performance.now(), n = 0;
+		function frame(now) {
+			times.push(now - last); last = now;
+			grid.scrollTop += 900;
+			if (++n < 120) requestAnimationFrame(frame); else done(times.sort((a, b) => a - b));
+		}
+		requestAnimationFrame(frame);
+	})`, chromedp.EvalAwaitPromise)
+	t.Logf("frame times: median %.1f ms, 95th of 100 %.1f ms, longest %.1f ms", frames[len(frames)/2], frames[len(frames)*95/100], frames[len(frames)-1])
+	p.is(`tiles.size < 150`, true)
+	p.keys(kb.End)
+	p.until(`at === 20000 && document.querySelector('.tile.at').getAttribute('aria-posinset') === '20001'`)
+	p.picture("many")
+	value[int](p, `(select(0, 9999, true), selected.size)`)
+	begun = time.Now()
+	p.keys(kb.Delete)
+	p.until(`state.trashed === 10000`)
+	t.Logf("10,000 pictures thrown out after %v", time.Since(begun))
+}
