@@ -46,6 +46,20 @@ format: setup-test ## put Go and C++ sources into their form
 lint: setup-test native ## the linters alone
 	@$(env) scripts/check/lint.sh
 
+.PHONY: race asan fuzz torture
+race: setup-test native ## every test with Go's race detector
+	@$(env) scripts/check/test.sh -race
+
+asan: setup-test ## gotorch's tests with AddressSanitizer in the native library
+	@CGT_ASAN=1 $(env) scripts/setup/native.sh
+	@CGT_ASAN=1 $(env) scripts/check/asan.sh
+
+fuzz: setup-test native ## every fuzz test, FUZZTIME=30s each
+	@$(env) scripts/check/fuzz.sh $(FUZZTIME)
+
+torture: setup-test build ## the tests in their long form
+	@ORRERY_LONG=1 $(env) scripts/check/test.sh -timeout 2h
+
 .PHONY: peers golden
 peers: ## the Python frameworks we are measured against, in the user's cache
 	@scripts/setup/python.sh peers

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Every test: C++, both Go modules, Python; run through env.sh.
+# The tests of both Go modules, with the arguments of go test; run through env.sh.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
 cd "$root"
 echo "testing against libtorch $TORCH in $TORCH_DIR"
-(cd gotorch && go test -buildvcs=false ./...)
-go test -buildvcs=false ./...
+failed=0
+(cd gotorch && go test -buildvcs=false "$@" ./...) || failed=1
+go test -buildvcs=false "$@" ./... || failed=1
+exit $failed

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command where Go, libtorch, our build of the native library and our Python are found: env.sh COMMAND...
-# Sets up nothing that is there already; TORCH=VERSION asks for one libtorch.
+# Sets up nothing that is there already; TORCH=VERSION asks for one libtorch, CGT_ASAN=1 for the build
+# with AddressSanitizer.
 set -euo pipefail
 here=$(dirname "$0")
 # shellcheck source=scripts/setup/lib.sh
@@ -9,7 +10,7 @@ here=$(dirname "$0")
 go_bin=$("$here/go.sh")
 torch=$("$here/libtorch.sh" "${TORCH:-}")
 export TORCH=${torch%% *} TORCH_DIR=${torch#* }
-export ORRERY_LIB=$root/build/torch-$TORCH
+export ORRERY_LIB=$root/build/${CGT_ASAN:+asan-}torch-$TORCH
 # The tests' Python, when it is there: its folder comes last, only its own tools are taken from it.
 export ORRERY_PYTHON=$cache/python-test/bin/python
 [ -x "$ORRERY_PYTHON" ] || unset ORRERY_PYTHON

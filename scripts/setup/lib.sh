@@ -3,7 +3,7 @@
 
 export HOME="${HOME:-$(cd ~ && pwd)}"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cache=${ORRERY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/orrery}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/orrery
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 

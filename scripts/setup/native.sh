@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds libcgotorch.so with CMake into build/torch-$TORCH and points lib at it; run through env.sh.
+# Builds libcgotorch.so with CMake into $ORRERY_LIB, build/torch-$TORCH, and points lib at it; run through env.sh.
 # CMake decides what to compile anew; only another libtorch, compiler or list of sources makes it start afresh.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 source=$root/gotorch/native
-output=$root/build/torch-$TORCH
+output=$ORRERY_LIB
 tree=$output/cmake
 mkdir -p "$output"
 exec 9>"$output/.lock"
@@ -19,9 +19,9 @@ if [ "$(cat "$tree/.key" 2>/dev/null)" != "$key" ]; then
   rm -f "$tree/CMakeCache.txt"
   cmake -S "$source" -B "$tree" "${flags[@]}" >"$output/cmake.log" 2>&1 || {
     tail -n 20 "$output/cmake.log" >&2
-    die "CMake could not configure gotorch/native; the whole output is in build/torch-$TORCH/cmake.log"
+    die "CMake could not configure gotorch/native; the whole output is in $output/cmake.log"
   }
   printf '%s\n' "$key" >"$tree/.key"
 fi
 cmake --build "$tree" --parallel "$(nproc)" 9>&-
-ln -sfn "build/torch-$TORCH" "$root/lib"
+[ -n "${CGT_ASAN:-}" ] || ln -sfn "build/torch-$TORCH" "$root/lib"
