@@ -1,0 +1,352 @@
+// A chain of blocks through own kernels: forward, and backward as a torch::autograd::Function.
+//
+// Between two stages only the raw result of the convolution (after its bias and a ReLU that comes
+// first) is kept; the next stage reads it through its BatchNorm (Lazy) while packing its input.
+#include <ATen/TensorUtils.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "layer.h"
+#include "reference.h"
+
+namespace gotorch::kernels {
+
+namespace {
+
+// What one stage's forward leaves for the next stage and for backward.
+struct StageState {
+  ConvShape shape;
+  Order order = Order::kConv;
+  bool batch_statistics = false;
+  Channels scale, offset, mean;  // of the BatchNorm: value = raw*scale + offset; empty: none
+  std::vector<double> inv_std;
+  bool norm() const { return has_norm(order); }
+};
+
+struct ChainState : torch::CustomClassHolder {
+  std::vector<StageState> stages;
+  std::vector<int> places;  // see Places
+  bool masked = false;      // the chain ends in a ReLU after its BatchNorm
+};
+
+ConvShape shape_of(const at::Tensor& x, const Stage& s) {
+  ConvShape q;
+  q.n = x.size(0), q.c = x.size(1), q.h = x.size(2), q.w = x.size(3);
+  q.k = s.weight.size(0), q.r = s.weight.size(2), q.s = s.weight.size(3);
+  q.stride_h = s.stride[0], q.stride_w = s.stride[1];
+  q.pad_h = s.padding[0], q.pad_w = s.padding[1];
+  return q;
+}
+
+at::Tensor empty_nhwc(int n, int c, int h, int w) {
+  return at::empty({n, c, h, w}, at::TensorOptions().dtype(at::kFloat),
+                   at::MemoryFormat::ChannelsLast);
+}
+
+const float* data(const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
+
+PackWeight weight_of(const ConvShape& q, const at::Tensor& w) {
+  return {q, w.const_data_ptr<float>(), w.stride(0), w.stride(1), w.stride(2), w.stride(3)};
+}
+
+Input input_of(const at::Tensor& x, const StageState* producer) {
+  Input in{x.const_data_ptr<float>(), x.stride(0), x.stride(1), x.stride(2), x.stride(3), {}};
+  if (!producer) return in;
+  in.lazy.relu = relu_last(producer->order);
+  if (producer->norm())
+    in.lazy.scale = producer->scale.data(), in.lazy.offset = producer->offset.data();
+  return in;
+}
+
+// The raw memory format that rows of the tensor are contiguous in, as input_of's fast path wants: a
+// tensor with one channel or one column may report other strides for the same memory.
+at::Tensor dense_nhwc(const at::Tensor& t) {
+  const at::Tensor c = t.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto n = c.size(0), k = c.size(1), h = c.size(2), w = c.size(3);
+  return c.as_strided({n, k, h, w}, {h * w * k, 1, w * k, k});
+}
+
+std::vector<float> floats_of(const at::Tensor& t, int count, float otherwise) {
+  if (!t.defined()) return std::vector<float>(count, otherwise);
+  const at::Tensor c = t.contiguous();
+  return {c.const_data_ptr<float>(), c.const_data_ptr<float>() + count};
+}
+
+// BatchNorm as an affine map, from the batch's statistics (which also move the running ones) or from
+// the running ones.
+void set_affine(const Stage& s, const std::vector<double>& mean,
+                const std::vector<double>& variance, StageState* state) {
+  const int k = state->shape.k;
+  const auto gamma = floats_of(s.gamma, k, 1), beta = floats_of(s.beta, k, 0);
+  state->scale = channels(k), state->offset = channels(k), state->mean = channels(k);
+  state->inv_std.resize(k);
+  for (int i = 0; i < k; i++) {
+    const double inv = 1 / std::sqrt(variance[i] + s.eps);
+    state->inv_std[i] = inv;
+    state->mean[i] = static_cast<float>(mean[i]);
+    state->scale[i] = static_cast<float>(gamma[i] * inv);
+    state->offset[i] = static_cast<float>(beta[i] - mean[i] * gamma[i] * inv);
+  }
+}
+
+void move_running(const at::Tensor& running, double momentum, const std::vector<double>& batch,
+                  double factor) {
+  if (!running.defined()) return;
+  std::vector<float> values(batch.size());
+  for (size_t i = 0; i < batch.size(); i++) values[i] = static_cast<float>(batch[i] * factor);
+  const auto count = static_cast<int64_t>(values.size());
+  running.mul_(1 - momentum).add_(at::from_blob(values.data(), {count}), momentum);
+}
+
+struct StageResult {
+  StageState state;
+  at::Tensor raw;  // channels-last
+};
+
+// finish: nothing follows and nothing is kept for backward; if the statistics are known beforehand the
+// BatchNorm, the residual and the last ReLU are done in the convolution's epilogue. *finished says so.
+StageResult run_stage(const at::Tensor& x, const StageState* producer, const Stage& s, bool finish,
+                      const at::Tensor& residual, bool* finished) {
+  StageResult result;
+  StageState& state = result.state;
+  state.shape = shape_of(x, s), state.order = s.order;
+  const ConvShape& q = state.shape;
+  state.batch_statistics = state.norm() && (s.training || !s.running_mean.defined());
+  result.raw = empty_nhwc(q.n, q.k, q.oh(), q.ow());
+  if (state.norm() && !state.batch_statistics) {
+    const auto mean = floats_of(s.running_mean, q.k, 0),
+               variance = floats_of(s.running_var, q.k, 1);
+    set_affine(s, {mean.begin(), mean.end()}, {variance.begin(), variance.end()}, &state);
+  }
+  const at::Tensor bias = s.bias.defined() ? s.bias.contiguous() : s.bias;
+  std::vector<double> mean, variance;
+  ForwardArgs f{};
+  f.shape = q, f.input = input_of(x, producer), f.weight = weight_of(q, s.weight);
+  f.bias = data(bias), f.relu = relu_first(s.order), f.out = result.raw.mutable_data_ptr<float>();
+  if (state.batch_statistics) f.mean = &mean, f.variance = &variance;
+  *finished = finish && !state.batch_statistics;
+  if (*finished) {
+    if (state.norm()) f.scale = state.scale.data(), f.offset = state.offset.data();
+    f.residual = data(residual), f.relu_last = relu_last(s.order);
+  }
+  forward_layer(f);
+  if (state.batch_statistics) {
+    set_affine(s, mean, variance, &state);
+    const double count = static_cast<double>(q.n) * q.oh() * q.ow();
+    if (s.training) {
+      move_running(s.running_mean, s.momentum, mean, 1);
+      move_running(s.running_var, s.momentum, variance, count / (count - 1));
+    }
+  }
+  return result;
+}
+
+// The chain's value from the last stage's raw tensor.
+at::Tensor finish_chain(const StageState& state, const at::Tensor& raw,
+                        const at::Tensor& residual) {
+  if (!state.norm() && !residual.defined()) return raw;
+  const ConvShape& q = state.shape;
+  at::Tensor y = empty_nhwc(q.n, q.k, q.oh(), q.ow());
+  Normalise t{};
+  t.pixels = static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), t.channels = q.k;
+  t.raw = data(raw), t.residual = data(residual), t.out = y.mutable_data_ptr<float>();
+  if (state.norm()) t.lazy.scale = state.scale.data(), t.lazy.offset = state.offset.data();
+  t.relu_last = relu_last(state.order);
+  normalise(t);
+  return y;
+}
+
+struct ChainResult {
+  std::vector<StageState> stages;
+  std::vector<at::Tensor> raw;  // empty unless kept
+  at::Tensor y;
+};
+
+ChainResult run_chain(const at::Tensor& x, const std::vector<Stage>& stages,
+                      const at::Tensor& residual, bool keep) {
+  ChainResult result;
+  at::Tensor in = x;
+  for (size_t i = 0; i < stages.size(); i++) {
+    const bool last = i + 1 == stages.size();
+    bool finished = false;
+    StageResult r = run_stage(in, i ? &result.stages.back() : nullptr, stages[i], last && !keep,
+                              last ? residual : at::Tensor(), &finished);
+    result.stages.push_back(std::move(r.state));
+    in = r.raw;
+    if (keep) result.raw.push_back(r.raw);
+    if (last) result.y = finished ? r.raw : finish_chain(result.stages.back(), r.raw, residual);
+  }
+  return result;
+}
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The tensors of a chain in order: x, residual, then weight, bias, gamma, beta of each stage. Some are
+// undefined, which an autograd node does not take: it gets the others, and a place for each of all.
+constexpr size_t kPerStage = 4;
+constexpr size_t kFirst = 2;
+using Places = std::vector<int>;  // among the node's inputs, -1: undefined
+
+struct ChainFunction : torch::autograd::Function<ChainFunction> {
+  static at::Tensor forward(AutogradContext* ctx, at::TensorList inputs, const Places& places,
+                            const std::vector<Stage>& stages) {
+    const auto input = [&](size_t i) { return places[i] < 0 ? at::Tensor() : inputs[places[i]]; };
+    const at::Tensor x = input(0), residual = input(1);
+    ChainResult r = run_chain(x, stages, residual, /*keep=*/true);
+    auto state = c10::make_intrusive<ChainState>();
+    state->stages = std::move(r.stages);
+    state->places = places;
+    state->masked = relu_last(stages.back().order);
+    variable_list saved = {x};
+    for (size_t i = 0; i < stages.size(); i++) saved.push_back(input(kFirst + kPerStage * i));
+    for (size_t i = 0; i < stages.size(); i++) saved.push_back(input(kFirst + kPerStage * i + 2));
+    // The last raw tensor may be the output itself: an alias keeps the node out of its own output.
+    for (const at::Tensor& raw : r.raw) saved.push_back(raw.detach());
+    saved.push_back(r.y);
+    ctx->save_for_backward(std::move(saved));
+    ctx->saved_data["state"] = c10::IValue::make_capsule(std::move(state));
+    return r.y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads);
+};
+
+// The backward pass of BatchNorm as d = g*a + raw*b + e, with the gradients of gamma and beta.
+struct NormBackward {
+  Channels a, b, e;
+  at::Tensor gamma, beta;
+};
+
+NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
+                           const std::vector<double>& sum, const std::vector<double>& dot) {
+  const ConvShape& q = s.shape;
+  const auto g = floats_of(gamma, q.k, 1);
+  const double count = static_cast<double>(q.n) * q.oh() * q.ow();
+  NormBackward r{channels(q.k), channels(q.k), channels(q.k), at::empty({q.k}), at::empty({q.k})};
+  float *dgamma = r.gamma.mutable_data_ptr<float>(), *dbeta = r.beta.mutable_data_ptr<float>();
+  for (int i = 0; i < q.k; i++) {
+    const double inv = s.inv_std[i], slope = g[i] * inv, dg = inv * dot[i];
+    dgamma[i] = static_cast<float>(dg), dbeta[i] = static_cast<float>(sum[i]);
+    r.a[i] = static_cast<float>(slope);
+    if (!s.batch_statistics) continue;
+    const double b = -slope * inv * dg / count;
+    r.b[i] = static_cast<float>(b);
+    r.e[i] = static_cast<float>(-slope * sum[i] / count - b * s.mean[i]);
+  }
+  return r;
+}
+
+variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads) {
+  TORCH_CHECK(!at::GradMode::is_enabled(),
+              "conv_chain: own kernels have no double backward; set the kernels to libtorch for "
+              "create_graph");
+  const auto state =
+      c10::static_intrusive_pointer_cast<ChainState>(ctx->saved_data["state"].toCapsule());
+  const size_t count = state->stages.size();
+  const Places& places = state->places;
+  const auto wanted = [&](size_t i) {
+    return places[i] >= 0 && ctx->needs_input_grad(static_cast<size_t>(places[i]));
+  };
+  // One for each input of the node, and two that stand for places and stages.
+  variable_list result(std::count_if(places.begin(), places.end(), [](int i) { return i >= 0; }) +
+                       2);
+  const auto give = [&](size_t i, const at::Tensor& t) {
+    if (wanted(i)) result[places[i]] = t;
+  };
+  if (!grads[0].defined()) return result;
+  const variable_list saved = ctx->get_saved_variables();
+  const at::Tensor &x = saved[0], &y = saved.back();
+  const at::Tensor *weights = &saved[1], *gammas = &saved[1 + count], *raws = &saved[1 + 2 * count];
+  at::Tensor g = dense_nhwc(grads[0]);
+
+  const StageState& last = state->stages.back();
+  std::vector<double> sum, dot;
+  if (last.norm() || state->masked) {
+    const ConvShape& q = last.shape;
+    ReduceGradient t{};
+    t.pixels = static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), t.channels = q.k;
+    t.g = data(g), t.raw = data(raws[count - 1]), t.mean = last.mean.data();
+    at::Tensor masked;
+    if (state->masked) {
+      masked = empty_nhwc(q.n, q.k, q.oh(), q.ow());
+      t.positive = data(y), t.masked = masked.mutable_data_ptr<float>();
+    }
+    reduce_gradient(t, last.norm() ? &sum : nullptr, last.norm() ? &dot : nullptr);
+    if (masked.defined()) g = masked;
+  }
+  give(1, g);
+
+  for (size_t i = count; i-- > 0;) {
+    const StageState& s = state->stages[i];
+    const StageState* before = i ? &state->stages[i - 1] : nullptr;
+    const ConvShape& q = s.shape;
+    const size_t at = kFirst + kPerStage * i;
+    BackwardArgs b{};
+    b.shape = q, b.input = input_of(before ? raws[i - 1] : x, before);
+    b.weight = weight_of(q, weights[i]);
+    b.g = data(g), b.raw = data(raws[i]), b.mask = relu_first(s.order);
+    NormBackward norm;
+    if (s.norm()) {
+      norm = norm_backward(s, gammas[i], sum, dot);
+      b.a = norm.a.data(), b.b = norm.b.data(), b.e = norm.e.data();
+      give(at + 2, norm.gamma), give(at + 3, norm.beta);
+    }
+    if (wanted(at)) {
+      const at::Tensor w = at::empty_like(weights[i]);
+      b.weight_gradient = w.mutable_data_ptr<float>(), b.weight_gradient_layout = weight_of(q, w);
+      give(at, w);
+    }
+    if (wanted(at + 1)) {
+      const at::Tensor bias = at::empty({q.k});
+      b.bias_gradient = bias.mutable_data_ptr<float>();
+      give(at + 1, bias);
+    }
+    // Earlier stages want a gradient only if one of their tensors does.
+    bool earlier = wanted(0);
+    for (size_t j = kFirst; j < at; j++) earlier = earlier || wanted(j);
+    at::Tensor input_gradient;
+    if (earlier) {
+      input_gradient = empty_nhwc(q.n, q.c, q.h, q.w);
+      b.input_gradient = input_gradient.mutable_data_ptr<float>();
+      if (before && before->norm()) b.mean = before->mean.data(), b.sum = &sum, b.dot = &dot;
+    }
+    backward_layer(b);
+    if (!earlier) break;
+    g = input_gradient;
+    if (i == 0) give(0, g);
+  }
+  return result;
+}
+
+}  // namespace
+
+at::Tensor own_chain(const at::Tensor& x, const std::vector<Stage>& stages,
+                     const at::Tensor& residual) {
+  variable_list inputs = {x, residual.defined() ? dense_nhwc(residual) : residual};
+  bool wanted = false;
+  for (const Stage& s : stages) {
+    const bool norm = has_norm(s.order);
+    inputs.insert(inputs.end(),
+                  {s.weight, s.bias, norm ? s.gamma : at::Tensor(), norm ? s.beta : at::Tensor()});
+  }
+  Places places;
+  variable_list defined;
+  for (const at::Tensor& t : inputs) {
+    places.push_back(t.defined() ? static_cast<int>(defined.size()) : -1);
+    if (!t.defined()) continue;
+    defined.push_back(t);
+    wanted = wanted || t.requires_grad();
+  }
+  if (wanted && at::GradMode::is_enabled())
+    return ChainFunction::apply(at::TensorList(defined), places, stages);
+  const at::NoGradGuard no_grad;
+  return run_chain(x, stages, inputs[1], /*keep=*/false).y;
+}
+
+}  // namespace gotorch::kernels

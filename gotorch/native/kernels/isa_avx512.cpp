@@ -1,0 +1,100 @@
+// The kernels with AVX-512 (F, VL, DQ, BW): 32 registers, and broadcasts that ride on the
+// multiply-add. See isa_avx2.cpp about the order of includes.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels.h"
+
+// gcc 12 takes the undefined operand inside its own _mm512_max_ps for an uninitialised variable.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")
+
+#include "pass_data_gradient.h"
+#include "pass_forward.h"
+#include "pass_pack.h"
+#include "pass_pointwise.h"
+#include "pass_weight_gradient.h"
+
+namespace gotorch::kernels {
+namespace {
+
+struct Avx512 {
+  static constexpr int W = 16;
+  using V = __m512;
+  static GOTORCH_INLINE V zero() { return _mm512_setzero_ps(); }
+  static GOTORCH_INLINE V set(float x) { return _mm512_set1_ps(x); }
+  static GOTORCH_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
+  static GOTORCH_INLINE void store(float* p, V v) { _mm512_storeu_ps(p, v); }
+  static GOTORCH_INLINE V broadcast(const float* p) { return _mm512_set1_ps(*p); }
+  static GOTORCH_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+  static GOTORCH_INLINE V add(V a, V b) { return _mm512_add_ps(a, b); }
+  static GOTORCH_INLINE V sub(V a, V b) { return _mm512_sub_ps(a, b); }
+  static GOTORCH_INLINE V mul(V a, V b) { return _mm512_mul_ps(a, b); }
+  static GOTORCH_INLINE V max0(V a) { return _mm512_max_ps(zero(), a); }
+  static GOTORCH_INLINE V keep_positive(V d, V by) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(by, zero(), _CMP_GT_OQ), d);
+  }
+};
+
+// Vectors of eight for layers with up to eight channels.
+struct Avx512Half {
+  static constexpr int W = 8;
+  using V = __m256;
+  static GOTORCH_INLINE V zero() { return _mm256_setzero_ps(); }
+  static GOTORCH_INLINE V set(float x) { return _mm256_set1_ps(x); }
+  static GOTORCH_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
+  static GOTORCH_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v); }
+  static GOTORCH_INLINE V broadcast(const float* p) { return _mm256_set1_ps(*p); }
+  static GOTORCH_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+  static GOTORCH_INLINE V add(V a, V b) { return _mm256_add_ps(a, b); }
+  static GOTORCH_INLINE V sub(V a, V b) { return _mm256_sub_ps(a, b); }
+  static GOTORCH_INLINE V mul(V a, V b) { return _mm256_mul_ps(a, b); }
+  static GOTORCH_INLINE V max0(V a) { return _mm256_max_ps(zero(), a); }
+  static GOTORCH_INLINE V keep_positive(V d, V by) {
+    return _mm256_maskz_mov_ps(_mm256_cmp_ps_mask(by, zero(), _CMP_GT_OQ), d);
+  }
+};
+
+// 8, 16 or 32 channels in a panel: the widest that adds no more padding than 16 would.
+int width(int channels) {
+  return channels <= 8 ? 8 : padded(channels, 16) < padded(channels, 32) ? 16 : 32;
+}
+int tiles(const ConvShape& q, int width) { return q.r * tiling(q, width == 8 ? 16 : 12).per_row; }
+
+void forward_any(const Forward& t) {
+  t.width == 8    ? forward<Avx512Half, 14, 1>(t)
+  : t.width == 16 ? forward<Avx512, 12, 1>(t)
+                  : forward<Avx512, 12, 2>(t);
+}
+void data_gradient_any(const DataGradient& t) {
+  t.width_c == 8    ? data_gradient<Avx512Half, 14, 1>(t)
+  : t.width_c == 16 ? data_gradient<Avx512, 12, 1>(t)
+                    : data_gradient<Avx512, 12, 2>(t);
+}
+void weight_gradient_any(const WeightGradient& t) {
+  t.width == 8    ? weight_gradient<Avx512Half, 16, 1>(t)
+  : t.width == 16 ? weight_gradient<Avx512, 12, 1>(t)
+                  : weight_gradient<Avx512, 12, 2>(t);
+}
+// Rows of few channels do not fill a vector of sixteen.
+void pack_gradient_any(const PackGradient& t) {
+  t.width == 8 ? pack_gradient<Avx512Half>(t) : pack_gradient<Avx512>(t);
+}
+
+}  // namespace
+
+const KernelTable avx512_kernels = {
+    "avx512",
+    width,
+    tiles,
+    pack_input<Avx512>,
+    pack_gradient_any,
+    forward_any,
+    data_gradient_any,
+    weight_gradient_any,
+    normalise<Avx512>,
+    reduce_gradient<Avx512>,
+};
+
+}  // namespace gotorch::kernels
+#endif

@@ -1,0 +1,48 @@
+// The kernels in the compiler's own vectors of four floats: SSE2 on x86-64, NEON on arm64.
+#include "kernels.h"
+#include "pass_data_gradient.h"
+#include "pass_forward.h"
+#include "pass_pack.h"
+#include "pass_pointwise.h"
+#include "pass_weight_gradient.h"
+
+namespace gotorch::kernels {
+namespace {
+
+struct Portable {
+  static constexpr int W = 4;
+  typedef float V __attribute__((vector_size(16)));
+  typedef float Unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+  static V zero() { return V{0, 0, 0, 0}; }
+  static V set(float x) { return V{x, x, x, x}; }
+  static V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+  static void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
+  static V broadcast(const float* p) { return set(*p); }
+  static V fma(V a, V b, V c) { return a * b + c; }
+  static V add(V a, V b) { return a + b; }
+  static V sub(V a, V b) { return a - b; }
+  static V mul(V a, V b) { return a * b; }
+  // NaN stays NaN, as torch.relu has it.
+  static V max0(V a) { return a <= zero() ? zero() : a; }
+  static V keep_positive(V d, V by) { return by > zero() ? d : zero(); }
+};
+
+int width(int) { return 8; }
+int tiles(const ConvShape& q, int) { return q.r * tiling(q, 4).per_row; }
+
+}  // namespace
+
+const KernelTable portable_kernels = {
+    "portable",
+    width,
+    tiles,
+    pack_input<Portable>,
+    pack_gradient<Portable>,
+    forward<Portable, 4, 2>,
+    data_gradient<Portable, 4, 2>,
+    weight_gradient<Portable, 4, 2>,
+    normalise<Portable>,
+    reduce_gradient<Portable>,
+};
+
+}  // namespace gotorch::kernels

@@ -1,0 +1,366 @@
+#include "layer.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "parallel.h"
+
+namespace gotorch::kernels {
+
+namespace {
+
+constexpr int kPadding = 32;  // the widest panel of any instruction set
+
+// Blocking, in bytes: what one unit of work may pack (half of a common second-level cache), below
+// which weights every thread sums its own copy of the weight gradient, and how much of the batch is
+// packed at once where threads share it.
+constexpr ptrdiff_t kBlockBytes = 512 << 10;
+constexpr ptrdiff_t kPrivateWeightBytes = 512 << 10;
+constexpr ptrdiff_t kSharedBytes = 48 << 20;
+// A block of at least this many pixels reads the weights seldom enough to hide it.
+constexpr int kBlockPixels = 192;
+
+// A share of work: units [first, last) of count for part of parts.
+int share(int count, int part, int parts) {
+  return static_cast<int>(static_cast<long long>(count) * part / parts);
+}
+
+// How a pass is cut: blocks of pixels times groups of panels.
+struct Cut {
+  std::vector<Block> blocks;
+  int groups;
+  int units() const { return static_cast<int>(blocks.size()) * groups; }
+};
+
+Cut cut(const ConvShape& q, int panels, ptrdiff_t image_bytes) {
+  const int parts = threads(), pixels = q.oh() * q.ow();
+  Cut c;
+  c.groups = static_cast<long long>(q.n) * pixels < 64LL * parts ? std::min(panels, parts) : 1;
+  int want;
+  if (image_bytes > kBlockBytes) {
+    want = q.n * static_cast<int>((image_bytes + kBlockBytes - 1) / kBlockBytes);
+  } else {
+    const int fit = static_cast<int>(kBlockBytes / image_bytes);
+    want = ceil_div(q.n, std::max(1, std::min(fit, ceil_div(kBlockPixels, pixels))));
+  }
+  // The same number of blocks for every thread, where there are enough images or rows.
+  want = std::max(want, ceil_div(parts, c.groups));
+  if (c.groups == 1) want = ceil_div(want, parts) * parts;
+  c.blocks = split(q.n, q.oh(), std::max(1, want));
+  return c;
+}
+
+// One row of the per-channel affine of a lazy input, repeated for every column.
+struct RowAffine {
+  std::vector<float> scale, offset;
+  RowAffine(const ConvShape& q, const Lazy& lazy) {
+    if (!lazy.scale) return;
+    for (int i = 0; i < q.w; i++) {
+      scale.insert(scale.end(), lazy.scale, lazy.scale + q.c);
+      offset.insert(offset.end(), lazy.offset, lazy.offset + q.c);
+    }
+  }
+  const float* scale_row() const { return scale.empty() ? nullptr : scale.data(); }
+  const float* offset_row() const { return offset.empty() ? nullptr : offset.data(); }
+};
+
+PackInput pack_task(const ConvShape& q, const Input& in, const RowAffine& row, const Block& b,
+                    float* out) {
+  return {q,           b,           in.x,    in.stride_n,     in.stride_c,
+          in.stride_h, in.stride_w, in.lazy, row.scale_row(), row.offset_row(),
+          out};
+}
+
+std::unique_ptr<float[]> floats(ptrdiff_t count) {
+  return std::unique_ptr<float[]>(new float[static_cast<size_t>(count) + 64]);
+}
+
+// Sums per block and channel, added up in block order: the same result whoever ran which block.
+struct BlockSums {
+  int width;
+  std::vector<double> data;
+  BlockSums(size_t blocks, int channels)
+      : width(padded(channels, kPadding)), data(blocks * width, 0.0) {}
+  double* of(size_t block) { return data.data() + block * width; }
+  void total(int channels, std::vector<double>* out) const {
+    out->assign(channels, 0.0);
+    for (size_t i = 0; i < data.size(); i += width)
+      for (int c = 0; c < channels; c++) (*out)[c] += data[i + c];
+  }
+};
+
+}  // namespace
+
+Channels channels(int count, float value) {
+  Channels c(padded(count, kPadding), 0.0f);
+  std::fill(c.begin(), c.begin() + count, value);
+  return c;
+}
+
+void forward_layer(const ForwardArgs& a) {
+  const KernelTable& isa = kernels();
+  const ConvShape& q = a.shape;
+  const int width = isa.width(q.k), panels = ceil_div(q.k, width), parts = threads();
+  const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
+  auto weight = floats(len * panels * width);
+  parallel(parts, [&](int t) {
+    pack_weight(a.weight, width, share(panels, t, parts), share(panels, t + 1, parts),
+                weight.get());
+  });
+  Channels bias = channels(q.k);
+  if (a.bias) std::copy(a.bias, a.bias + q.k, bias.begin());
+  const RowAffine row(q, a.input.lazy);
+
+  const ptrdiff_t image_bytes = packed_input(q, {0, 1, 0, q.oh()}).image * 4;
+  const Cut c = cut(q, panels, image_bytes);
+  const bool stats = a.mean != nullptr;
+  BlockSums sums(stats ? c.blocks.size() : 0, q.k), squares(stats ? c.blocks.size() : 0, q.k);
+  std::vector<float> shifts(sums.data.size());
+  const int units = c.units(), tasks = std::min(parts, units);
+  parallel(tasks, [&](int t) {
+    std::vector<ptrdiff_t> segment(segments(q, width));
+    int packed = -1;
+    float* x = nullptr;
+    for (int u = share(units, t, tasks); u < share(units, t + 1, tasks); u++) {
+      const int i = u / c.groups, group = u % c.groups;
+      const Block& b = c.blocks[i];
+      if (i != packed) {
+        x = scratch(kInputSlot, packed_input(q, b).floats(b.images()));
+        isa.pack_input(pack_task(q, a.input, row, b, x));
+        packed = i;
+      }
+      Forward f{};
+      f.shape = q, f.block = b, f.width = width;
+      f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
+      f.x = x, f.segment = segment.data(), f.weight = weight.get(), f.bias = bias.data();
+      f.relu = a.relu, f.out = a.out;
+      if (stats) {
+        f.sum = sums.of(i), f.square = squares.of(i);
+        f.shift = shifts.data() + static_cast<ptrdiff_t>(i) * sums.width;
+      }
+      f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
+      isa.forward(f);
+    }
+  });
+  if (!stats) return;
+  // Chan, Golub, LeVeque: mean and sum of squared deviations of a union from those of its parts.
+  a.mean->assign(q.k, 0.0), a.variance->assign(q.k, 0.0);
+  for (int k = 0; k < q.k; k++) {
+    double count = 0, mean = 0, m2 = 0;
+    for (size_t i = 0; i < c.blocks.size(); i++) {
+      const double n = static_cast<double>(c.blocks[i].images()) * c.blocks[i].rows() * q.ow();
+      if (n == 0) continue;
+      const double s = sums.of(i)[k], ss = squares.of(i)[k];
+      const double m = shifts[i * sums.width + k] + s / n, d = m - mean;
+      m2 += ss - s * s / n + d * d * count * n / (count + n);
+      mean += d * n / (count + n);
+      count += n;
+    }
+    (*a.mean)[k] = mean, (*a.variance)[k] = std::max(0.0, m2 / count);
+  }
+}
+
+namespace {
+
+// State shared by the two ways of running a backward pass.
+struct Backward {
+  const BackwardArgs& a;
+  const ConvShape& q = a.shape;
+  const KernelTable& isa = kernels();
+  const int parts = threads();
+  const int width_k = isa.width(q.k), panels_k = ceil_div(q.k, width_k);
+  const int width_c = isa.width(q.c), panels_c = ceil_div(q.c, width_c);
+  const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
+  const bool halo = a.input_gradient != nullptr;
+  const RowAffine row{q, a.input.lazy};
+  std::unique_ptr<float[]> transposed;
+
+  explicit Backward(const BackwardArgs& args) : a(args) {
+    if (!halo) return;
+    const ptrdiff_t taps = static_cast<ptrdiff_t>(q.r) * q.s;
+    transposed = floats(taps * panels_k * width_k * panels_c * width_c);
+    parallel(parts, [&](int t) {
+      pack_weight_transposed(a.weight, width_k, width_c, share(panels_c, t, parts),
+                             share(panels_c, t + 1, parts), transposed.get());
+    });
+  }
+
+  PackGradient pack(const Block& b, const PackedGradient& layout, int image0, float* out,
+                    double* sum) const {
+    return {q, b, width_k, layout, image0, a.g, a.raw, a.a, a.b, a.e, a.mask, out, sum};
+  }
+
+  WeightGradient weight(const Block& b, const float* x, const float* g,
+                        const PackedGradient& layout, int tile0, int tile1, float* out) const {
+    return {q, b, width_k, tile0, tile1, x, g, layout, out};
+  }
+
+  DataGradient data(const Block& b, const float* g, const PackedGradient& layout, int image0,
+                    ptrdiff_t* segment, int panel0, int panel1, double* sum, double* dot) const {
+    return {q,
+            b,
+            width_k,
+            width_c,
+            panel0,
+            panel1,
+            g,
+            layout,
+            image0,
+            segment,
+            transposed.get(),
+            a.input_gradient,
+            a.input.x,
+            a.input.lazy,
+            a.mean,
+            a.mean ? sum : nullptr,
+            a.mean ? dot : nullptr};
+  }
+
+  void store_weight(const std::vector<const float*>& partial) const {
+    if (!a.weight_gradient) return;
+    parallel(parts, [&](int t) {
+      unpack_weight(a.weight_gradient_layout, width_k, partial.data(),
+                    static_cast<int>(partial.size()), share(panels_k, t, parts),
+                    share(panels_k, t + 1, parts), a.weight_gradient);
+    });
+  }
+
+  void store_bias(const BlockSums& sums) const {
+    if (!a.bias_gradient) return;
+    std::vector<double> total;
+    sums.total(q.k, &total);
+    std::copy(total.begin(), total.end(), a.bias_gradient);
+  }
+
+  // Every block does its part of both gradients while its packed operands are in cache; each thread
+  // sums its own weight gradient.
+  void by_blocks(const Cut& c) const {
+    const int blocks = static_cast<int>(c.blocks.size()), tasks = std::min(parts, blocks);
+    const ptrdiff_t size = len * panels_k * width_k;
+    auto partial = floats(size * tasks);
+    BlockSums bias(blocks, q.k), sum(blocks, q.c), dot(blocks, q.c);
+    const int tiles = isa.tiles(q, width_k);
+    parallel(tasks, [&](int t) {
+      std::vector<ptrdiff_t> segment(segments(q, width_k));
+      float* const out = partial.get() + t * size;
+      std::fill(out, out + size, 0.0f);
+      for (int i = share(blocks, t, tasks); i < share(blocks, t + 1, tasks); i++) {
+        const Block& b = c.blocks[i];
+        const PackedGradient layout = packed_gradient(q, b, width_k, halo);
+        float* g = scratch(kGradientSlot, layout.floats(panels_k));
+        isa.pack_gradient(pack(b, layout, b.n0, g, bias.of(i)));
+        if (a.weight_gradient) {
+          float* x = scratch(kInputSlot, packed_input(q, b).floats(b.images()));
+          isa.pack_input(pack_task(q, a.input, row, b, x));
+          isa.weight_gradient(weight(b, x, g, layout, 0, tiles, out));
+        }
+        if (halo)
+          isa.data_gradient(
+              data(b, g, layout, b.n0, segment.data(), 0, panels_c, sum.of(i), dot.of(i)));
+      }
+    });
+    std::vector<const float*> parts_of_sum;
+    for (int t = 0; t < tasks; t++) parts_of_sum.push_back(partial.get() + t * size);
+    store_weight(parts_of_sum);
+    store_bias(bias);
+    if (a.mean) sum.total(q.c, a.sum), dot.total(q.c, a.dot);
+  }
+
+  // The batch is packed once for all threads; then each owns some tiles of the weight gradient and
+  // some blocks or panels of the data gradient.
+  void by_tiles(const Cut& c) const {
+    const ptrdiff_t size = len * panels_k * width_k;
+    auto out = floats(size);
+    std::fill(out.get(), out.get() + size, 0.0f);
+    const ptrdiff_t image_x = packed_input(q, {0, 1, 0, q.oh()}).image;
+    const PackedGradient one = packed_gradient(q, {0, 1, 0, q.oh()}, width_k, halo);
+    const ptrdiff_t image_bytes = 4 * (image_x + one.image * panels_k);
+    const int step = static_cast<int>(std::clamp<ptrdiff_t>(kSharedBytes / image_bytes, 1, q.n));
+    auto x = floats(image_x * step), g = floats(one.image * panels_k * step);
+    BlockSums bias(q.n, q.k), sum(c.blocks.size(), q.c), dot(c.blocks.size(), q.c);
+    const int tiles = isa.tiles(q, width_k);
+    for (int n0 = 0; n0 < q.n; n0 += step) {
+      const Block whole{n0, std::min(q.n, n0 + step), 0, q.oh()};
+      const PackedGradient layout = packed_gradient(q, whole, width_k, halo);
+      parallel(whole.images(), [&](int i) {
+        const Block b{n0 + i, n0 + i + 1, 0, q.oh()};
+        isa.pack_gradient(pack(b, layout, n0, g.get(), bias.of(n0 + i)));
+        if (a.weight_gradient) isa.pack_input(pack_task(q, a.input, row, b, x.get() + i * image_x));
+      });
+      parallel(parts, [&](int t) {
+        if (a.weight_gradient)
+          isa.weight_gradient(weight(whole, x.get(), g.get(), layout, share(tiles, t, parts),
+                                     share(tiles, t + 1, parts), out.get()));
+      });
+      if (!halo) continue;
+      // Blocks of this part of the batch: those whose first image lies in it, clipped to it.
+      std::vector<int> mine;
+      for (size_t i = 0; i < c.blocks.size(); i++)
+        if (c.blocks[i].n0 < whole.n1 && c.blocks[i].n1 > whole.n0)
+          mine.push_back(static_cast<int>(i));
+      const int units = static_cast<int>(mine.size()) * c.groups, tasks = std::min(parts, units);
+      parallel(tasks, [&](int t) {
+        std::vector<ptrdiff_t> segment(segments(q, width_k));
+        for (int u = share(units, t, tasks); u < share(units, t + 1, tasks); u++) {
+          const int i = mine[u / c.groups], group = u % c.groups;
+          Block b = c.blocks[i];
+          b.n0 = std::max(b.n0, whole.n0), b.n1 = std::min(b.n1, whole.n1);
+          isa.data_gradient(data(b, g.get(), layout, n0, segment.data(),
+                                 share(panels_c, group, c.groups),
+                                 share(panels_c, group + 1, c.groups), sum.of(i), dot.of(i)));
+        }
+      });
+    }
+    store_weight({out.get()});
+    store_bias(bias);
+    if (a.mean) sum.total(q.c, a.sum), dot.total(q.c, a.dot);
+  }
+};
+
+}  // namespace
+
+void backward_layer(const BackwardArgs& a) {
+  const Backward pass(a);
+  const ConvShape& q = a.shape;
+  const Block image{0, 1, 0, q.oh()};
+  const ptrdiff_t bytes =
+      4 * std::max(packed_input(q, image).image,
+                   packed_gradient(q, image, pass.width_k, true).image * pass.panels_k);
+  const Cut c = cut(q, pass.panels_c, bytes);
+  const ptrdiff_t weight_bytes = 4 * pass.len * pass.panels_k * pass.width_k;
+  const bool small = weight_bytes <= kPrivateWeightBytes;
+  if (small && c.groups == 1 && static_cast<int>(c.blocks.size()) >= pass.parts)
+    pass.by_blocks(c);
+  else
+    pass.by_tiles(c);
+}
+
+void normalise(const Normalise& t) {
+  const int parts = t.pixels * t.channels < 16384 ? 1 : threads();
+  parallel(parts, [&](int i) {
+    Normalise u = t;
+    const ptrdiff_t first = t.pixels * i / parts, at = first * t.channels;
+    u.pixels = t.pixels * (i + 1) / parts - first;
+    u.raw += at, u.out += at;
+    if (u.residual) u.residual += at;
+    kernels().normalise(u);
+  });
+}
+
+void reduce_gradient(const ReduceGradient& t, std::vector<double>* sum, std::vector<double>* dot) {
+  const int parts = t.pixels * t.channels < 16384 ? 1 : threads();
+  BlockSums sums(parts, t.channels), dots(parts, t.channels);
+  parallel(parts, [&](int i) {
+    ReduceGradient u = t;
+    const ptrdiff_t first = t.pixels * i / parts, at = first * t.channels;
+    u.pixels = t.pixels * (i + 1) / parts - first;
+    u.g += at;
+    if (u.raw) u.raw += at;
+    if (u.positive) u.positive += at, u.masked += at;
+    u.sum = sum ? sums.of(i) : nullptr, u.dot = sum ? dots.of(i) : nullptr;
+    kernels().reduce_gradient(u);
+  });
+  if (sum) sums.total(t.channels, sum), dots.total(t.channels, dot);
+}
+
+}  // namespace gotorch::kernels

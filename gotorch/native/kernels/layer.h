@@ -1,0 +1,57 @@
+// One convolution layer: cuts each pass into blocks, runs them on all threads, merges their sums.
+#pragma once
+
+#include <vector>
+
+#include "kernels.h"
+
+namespace gotorch::kernels {
+
+using Channels = std::vector<float>;  // one float per channel, zero-padded to whole panels
+Channels channels(int count, float value = 0);
+
+// A convolution's input: where it lies and how it reads (see Lazy). mean is the mean that the sums of
+// the data gradient's epilogue are taken about.
+struct Input {
+  const float* x;
+  ptrdiff_t stride_n, stride_c, stride_h, stride_w;
+  Lazy lazy;
+};
+
+struct ForwardArgs {
+  ConvShape shape;
+  Input input;
+  PackWeight weight;
+  const float* bias;  // k floats or null
+  bool relu;
+  float* out;                              // NHWC
+  std::vector<double>*mean, *variance;     // of out per channel (variance biased), or null
+  const float *scale, *offset, *residual;  // inference only, or null; scale, offset as Channels
+  bool relu_last;
+};
+void forward_layer(const ForwardArgs& a);
+
+struct BackwardArgs {
+  ConvShape shape;
+  Input input;
+  PackWeight weight;
+  // Gradient of the layer's output and how to turn it into that of the convolution: PackGradient.
+  const float *g, *raw;
+  const float *a, *b, *e;
+  bool mask;
+  float* weight_gradient;             // or null
+  PackWeight weight_gradient_layout;  // its strides
+  float* bias_gradient;               // k floats, or null
+  // Gradient of the input, NHWC, or null; masked where the input's lazy.relu says so; and, if the
+  // input came through a BatchNorm, the sums of it and of it times (x - mean), c doubles each.
+  float* input_gradient;
+  const float* mean;  // Channels, or null: no sums
+  std::vector<double>*sum, *dot;
+};
+void backward_layer(const BackwardArgs& a);
+
+// The pointwise passes, on all threads. sum and dot: channels doubles, or null.
+void normalise(const Normalise& t);
+void reduce_gradient(const ReduceGradient& t, std::vector<double>* sum, std::vector<double>* dot);
+
+}  // namespace gotorch::kernels

@@ -1,0 +1,165 @@
+// The two inner loops, written once over an instruction set. Include after the set is defined.
+//
+// An instruction set is a struct with: V, a vector of W floats; zero, load, store, broadcast, fma,
+// add, sub, mul, max0, keep_positive. Everything here is a template over it, so that code for one set
+// never leaks into a function that another set calls.
+#pragma once
+
+#include "kernels.h"
+
+namespace gotorch::kernels {
+
+#define GOTORCH_INLINE inline __attribute__((always_inline))
+
+// acc[p][v] += sum over segments and columns j of x[p][segment + j] * w[j][v].
+//
+// P pixels by N vectors of channels stay in registers: N loads and P broadcasts feed P*N
+// multiply-adds. A pixel's operand is a list of segments of len consecutive floats (the kernel's
+// rows), the same list of offsets for every pixel.
+template <class I, int P, int N>
+GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segment, int segments,
+                              int len, const float* w, typename I::V (&acc)[P][N]) {
+  for (int i = 0; i < segments; i++) {
+    const float* at[P];
+#pragma GCC unroll 32
+    for (int p = 0; p < P; p++) at[p] = x[p] + segment[i];
+    auto column = [&](int j) __attribute__((always_inline)) {
+      typename I::V wv[N];
+#pragma GCC unroll 8
+      for (int v = 0; v < N; v++) wv[v] = I::load(w + (j * N + v) * I::W);
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++) {
+        const typename I::V b = I::broadcast(at[p] + j);
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) acc[p][v] = I::fma(b, wv[v], acc[p][v]);
+      }
+    };
+    int j = 0;
+    for (; j + 4 <= len; j += 4) {
+      column(0), column(1), column(2), column(3);
+      w += 4 * N * I::W;
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++) at[p] += 4;
+    }
+    for (; j < len; j++) {
+      column(0);
+      w += N * I::W;
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++) at[p] += 1;
+    }
+  }
+}
+
+// Rows of pixels for outer_tile: count rows of cols pixels; consecutive pixels are x_step and g_step
+// apart, rows and images as given.
+struct Rows {
+  int images, rows, cols;
+  ptrdiff_t x_step, x_row, x_image;
+  ptrdiff_t g_step, g_row, g_image;
+};
+
+// out[j][v] += sum over pixels of x[pixel][j] * g[pixel][v], for J columns and N vectors. The sum of
+// one call starts from zero and is added to out at the end: partial sums stay short, rounding small.
+template <class I, int J, int N>
+GOTORCH_INLINE void outer_tile(const Rows& q, const float* x, const float* g, float* out) {
+  typename I::V acc[J][N];
+#pragma GCC unroll 32
+  for (int j = 0; j < J; j++)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; v++) acc[j][v] = I::zero();
+  for (int n = 0; n < q.images; n++) {
+    for (int r = 0; r < q.rows; r++) {
+      const float* xp = x + n * q.x_image + r * q.x_row;
+      const float* gp = g + n * q.g_image + r * q.g_row;
+#pragma GCC unroll 2
+      for (int i = 0; i < q.cols; i++) {
+        typename I::V gv[N];
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) gv[v] = I::load(gp + v * I::W);
+#pragma GCC unroll 32
+        for (int j = 0; j < J; j++) {
+          const typename I::V b = I::broadcast(xp + j);
+#pragma GCC unroll 8
+          for (int v = 0; v < N; v++) acc[j][v] = I::fma(b, gv[v], acc[j][v]);
+        }
+        xp += q.x_step;
+        gp += q.g_step;
+      }
+    }
+  }
+#pragma GCC unroll 32
+  for (int j = 0; j < J; j++)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; v++) {
+      float* o = out + (j * N + v) * I::W;
+      I::store(o, I::add(I::load(o), acc[j][v]));
+    }
+}
+
+// The pixels of one sweep: images x rows x cols, with the strides of the operand and of the result.
+struct Walk {
+  int images, rows, cols;
+  ptrdiff_t x_image, x_row, x_col;
+  ptrdiff_t y_image, y_row, y_col;
+};
+
+// Runs gemm_tile over all pixels, P at a time, across row and image ends. The last tile repeats its
+// last pixel. Epilogue: start(acc) sets the initial sums, finish(acc, offsets, count) takes them.
+template <class I, int P, int N, class Epilogue>
+GOTORCH_INLINE void sweep(const Walk& q, const float* x, const ptrdiff_t* segment, int segments,
+                          int len, const float* w, Epilogue& epilogue) {
+  const ptrdiff_t total = static_cast<ptrdiff_t>(q.images) * q.rows * q.cols;
+  int row = 0, col = 0;
+  const float *x_image = x, *x_row = x;
+  ptrdiff_t y_image = 0, y_row = 0;
+  for (ptrdiff_t i = 0; i < total; i += P) {
+    const int count = total - i < P ? static_cast<int>(total - i) : P;
+    const float* at[P];
+    ptrdiff_t y[P];
+    for (int p = 0; p < P; p++) {
+      if (p >= count) {
+        at[p] = at[p - 1], y[p] = y[p - 1];
+        continue;
+      }
+      at[p] = x_row + col * q.x_col;
+      y[p] = y_row + col * q.y_col;
+      if (++col < q.cols) continue;
+      col = 0;
+      x_row += q.x_row, y_row += q.y_row;
+      if (++row < q.rows) continue;
+      row = 0;
+      x_row = x_image += q.x_image, y_row = y_image += q.y_image;
+    }
+    typename I::V acc[P][N];
+    epilogue.start(acc);
+    gemm_tile<I, P, N>(at, segment, segments, len, w, acc);
+    epilogue.finish(acc, y, count);
+  }
+}
+
+// Loads or stores the first count floats of W, for the last, partly filled panel.
+template <class I>
+GOTORCH_INLINE typename I::V load_some(const float* p, int count) {
+  float t[I::W] = {};
+  for (int i = 0; i < I::W; i++)
+    if (i < count) t[i] = p[i];
+  return I::load(t);
+}
+
+template <class I>
+GOTORCH_INLINE void store_some(float* p, typename I::V value, int count) {
+  float t[I::W];
+  I::store(t, value);
+  for (int i = 0; i < I::W; i++)
+    if (i < count) p[i] = t[i];
+}
+
+// Adds W floats to W doubles.
+template <class I>
+GOTORCH_INLINE void add_to_double(double* sum, typename I::V value) {
+  float t[I::W];
+  I::store(t, value);
+  for (int i = 0; i < I::W; i++) sum[i] += t[i];
+}
+
+}  // namespace gotorch::kernels

@@ -1,0 +1,141 @@
+// Forward: convolution with bias, ReLU and the sums of BatchNorm taken while the results are still
+// in registers.
+#pragma once
+
+#include "micro_kernel.h"
+
+namespace gotorch::kernels {
+
+// After this many tiles the single-precision sums move to double precision.
+constexpr int kTilesPerSum = 32;
+
+template <class I, int P, int N>
+struct ForwardEpilogue {
+  using V = typename I::V;
+  const Forward& t;
+  int channel, valid;  // first channel of the panel, channels in it
+  V bias[N], shift[N], sum[N], square[N];
+  int tiles = 0;
+  ptrdiff_t pixels = 0;
+
+  GOTORCH_INLINE ForwardEpilogue(const Forward& task, int panel)
+      : t(task), channel(panel * task.width), valid(task.shape.k - channel) {
+    for (int v = 0; v < N; v++) {
+      bias[v] = I::load(t.bias + channel + v * I::W);
+      shift[v] = sum[v] = square[v] = I::zero();
+    }
+  }
+
+  GOTORCH_INLINE void start(V (&acc)[P][N]) const {
+#pragma GCC unroll 32
+    for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+      for (int v = 0; v < N; v++) acc[p][v] = bias[v];
+  }
+
+  GOTORCH_INLINE void finish(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
+    if (t.relu) {
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
+    }
+    if (t.sum) collect(acc, count);
+    if (count == P && valid >= N * I::W && !t.scale && !t.residual && !t.relu_last) {
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) I::store(t.out + y[p] + channel + v * I::W, acc[p][v]);
+      return;
+    }
+    V copy[P][N];
+    for (int p = 0; p < P; p++)
+      for (int v = 0; v < N; v++) copy[p][v] = acc[p][v];
+    for (int p = 0; p < count; p++)
+      for (int v = 0; v < N; v++) put(copy[p][v], y[p] + channel + v * I::W, channel + v * I::W);
+  }
+
+  GOTORCH_INLINE void put(V value, ptrdiff_t at, int c) const {
+    const int left = t.shape.k - c;
+    if (left <= 0) return;
+    if (t.scale) value = I::fma(value, I::load(t.scale + c), I::load(t.offset + c));
+    if (t.residual)
+      value = I::add(value,
+                     left >= I::W ? I::load(t.residual + at) : load_some<I>(t.residual + at, left));
+    if (t.relu_last) value = I::max0(value);
+    if (left >= I::W)
+      I::store(t.out + at, value);
+    else
+      store_some<I>(t.out + at, value, left);
+  }
+
+  // Sums of (y - shift) and its square, with the mean of the first tile as the shift: a shift inside
+  // the data's range keeps the square sum free of cancellation however large the mean is.
+  GOTORCH_INLINE void collect(V (&acc)[P][N], int count) {
+    if (pixels == 0) {
+      const V scale = I::set(1.0f / static_cast<float>(count));
+      for (int v = 0; v < N; v++) {
+        V mean = I::zero();
+        for (int p = 0; p < count; p++) mean = I::add(mean, I::mul(acc[p][v], scale));
+        shift[v] = mean;
+        I::store(t.shift + channel + v * I::W, mean);
+      }
+    }
+    pixels += count;
+    if (count == P) {
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) add(acc[p][v], v);
+    } else {
+      V copy[P][N];
+      for (int p = 0; p < P; p++)
+        for (int v = 0; v < N; v++) copy[p][v] = acc[p][v];
+      for (int p = 0; p < count; p++)
+        for (int v = 0; v < N; v++) add(copy[p][v], v);
+    }
+    if (++tiles == kTilesPerSum) flush();
+  }
+
+  GOTORCH_INLINE void add(V value, int v) {
+    const V d = I::sub(value, shift[v]);
+    sum[v] = I::add(sum[v], d);
+    square[v] = I::fma(d, d, square[v]);
+  }
+
+  GOTORCH_INLINE void flush() {
+    if (!t.sum) return;
+    for (int v = 0; v < N; v++) {
+      add_to_double<I>(t.sum + channel + v * I::W, sum[v]);
+      add_to_double<I>(t.square + channel + v * I::W, square[v]);
+      sum[v] = square[v] = I::zero();
+    }
+    tiles = 0;
+  }
+};
+
+template <class I, int P, int N>
+void forward(const Forward& t) {
+  const ConvShape& q = t.shape;
+  const PackedInput p = packed_input(q, t.block);
+  const int len = q.s * q.c;
+  for (int i = 0; i < q.r; i++) t.segment[i] = i * p.row;
+  Walk walk;
+  walk.images = t.block.images(), walk.rows = t.block.rows(), walk.cols = q.ow();
+  walk.x_image = p.image, walk.x_row = q.stride_h * p.row;
+  walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
+  walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
+  walk.y_image = q.oh() * walk.y_row;
+  Forward u = t;
+  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
+  u.out += origin;
+  if (u.residual) u.residual += origin;
+  for (int panel = t.panel0; panel < t.panel1; panel++) {
+    ForwardEpilogue<I, P, N> epilogue(u, panel);
+    sweep<I, P, N>(walk, t.x, t.segment, q.r, len,
+                   t.weight + static_cast<ptrdiff_t>(panel) * q.r * len * t.width, epilogue);
+    epilogue.flush();
+  }
+}
+
+}  // namespace gotorch::kernels
