@@ -180,7 +180,7 @@ cgt_rt cgt_op_add(cgt_t a_, cgt_t other_, float alpha) {
   return one([&] {
     const at::Tensor a = T(a_);
     const at::Tensor other = T(other_);
-    return at::Tensor(at::add(a, other, alpha));
+    return at::Tensor(at::add(a, other, scalar(a, alpha)));
   });
 }
 
@@ -188,7 +188,7 @@ char* cgt_op_add_i(cgt_t a_, cgt_t other_, float alpha) {
   return nothing([&] {
     const at::Tensor a = T(a_);
     const at::Tensor other = T(other_);
-    a.add_(other, alpha);
+    a.add_(other, scalar(a, alpha));
   });
 }
 
@@ -196,7 +196,7 @@ cgt_rt cgt_op_sub(cgt_t a_, cgt_t other_, float alpha) {
   return one([&] {
     const at::Tensor a = T(a_);
     const at::Tensor other = T(other_);
-    return at::Tensor(at::sub(a, other, alpha));
+    return at::Tensor(at::sub(a, other, scalar(a, alpha)));
   });
 }
 
@@ -204,7 +204,7 @@ char* cgt_op_sub_i(cgt_t a_, cgt_t other_, float alpha) {
   return nothing([&] {
     const at::Tensor a = T(a_);
     const at::Tensor other = T(other_);
-    a.sub_(other, alpha);
+    a.sub_(other, scalar(a, alpha));
   });
 }
 

@@ -93,7 +93,8 @@ func Generate(dir string) (map[string][]byte, error) {
 		"abi_gen.go": []byte("// " + notice + "\n\npackage gotorch\n\n// abi names the C interface this " +
 			"package speaks; a libcgotorch of another one is refused.\nconst abi = \"" + abi + "\"\n"),
 		"cgo_gen.go": []byte(emitCgo(all, used)),
-		"ops_gen.go": goOps,
+		"ops_gen.go":      goOps,
+		"ops_gen_test.go": []byte(emitTable(ops)),
 	}, nil
 }
 
@@ -247,6 +248,28 @@ func emitGo(ops []Op) string {
 		}
 	}
 	return b.String()
+}
+
+// emitTable lists the operations by their names, for tests that call them by reflection.
+func emitTable(ops []Op) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "// %s\n\npackage gotorch_test\n\nimport torch \"github.com/wangkuiyi/gotorch\"\n\nvar operations = map[string]any{\n", notice)
+	for _, o := range ops {
+		if o.Name[0] >= 'a' {
+			continue
+		}
+		value := "torch." + o.Name
+		if o.Kind == "method" {
+			value = "torch.Tensor." + o.Name
+		}
+		fmt.Fprintf(&b, "\t%q: %s,\n", o.Name, value)
+	}
+	b.WriteString("}\n")
+	text, err := format.Source(b.Bytes())
+	if err != nil {
+		return b.String()
+	}
+	return string(text)
 }
 
 func goParams(ps []Param) string {
