@@ -1,16 +1,13 @@
 package augment
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Pixels chooses the arithmetic of the pixels.
 type Pixels int
 
 const (
-	// Exact follows fastai's arithmetic step by step: Pillow's resize to ItemSize, the area resize
-	// when fastai would do it, then one projective sampling (>= 60 dB PSNR against fastai).
+	// Exact follows fastai's arithmetic step by step: Pillow's resize to the item's size, the area
+	// resize when fastai would do it, then one projective sampling.
 	Exact Pixels = iota
 	// Fast samples the same geometry once, straight from the decoded picture.
 	Fast
@@ -46,7 +43,7 @@ const (
 )
 
 // Config describes fastai's Resize(ItemSize) followed by aug_transforms(size=Size, ...). Its zero
-// value is not useful: begin with [ArticleConfig] or [DefaultConfig].
+// value is not useful: begin with [ArticleConfig] or [DefaultConfig]. Other pipelines are a [List].
 type Config struct {
 	// ItemSize is the side in pixels of the square a picture is cropped and resized to first: a random
 	// crop in training, the centre in validation.
@@ -90,37 +87,27 @@ func ArticleConfig() Config {
 	return c
 }
 
-// maxSide keeps the arithmetic of the kernels inside 32 bits.
-const maxSide = 1 << 14
-
-func (c Config) check() error {
-	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-	switch {
-	case c.ItemSize < 1 || c.ItemSize > maxSide:
-		return fmt.Errorf("item size %d: want 1 to %d", c.ItemSize, maxSide)
-	case c.Size < 1 || c.Size > maxSide:
-		return fmt.Errorf("size %d: want 1 to %d", c.Size, maxSide)
-	case c.Pixels != Exact && c.Pixels != Fast:
-		return fmt.Errorf("pixels %v: want exact or fast", c.Pixels)
-	case !finite(c.MaxRotate) || c.MaxRotate < 0 || c.MaxRotate > 360:
-		return fmt.Errorf("max rotate %g: want degrees from 0 to 360", c.MaxRotate)
-	case !finite(c.MinZoom) || !finite(c.MaxZoom) || c.MinZoom <= 0 || c.MaxZoom < c.MinZoom:
-		return fmt.Errorf("zoom %g to %g: want 0 < min <= max", c.MinZoom, c.MaxZoom)
-	case !(c.MaxLighting >= 0 && c.MaxLighting < 1):
-		return fmt.Errorf("max lighting %g: want 0 <= value < 1", c.MaxLighting)
-	case !(c.MaxWarp >= 0 && c.MaxWarp < 1):
-		return fmt.Errorf("max warp %g: want 0 <= value < 1", c.MaxWarp)
-	case !(c.PAffine >= 0 && c.PAffine <= 1):
-		return fmt.Errorf("probability of affine transforms %g: want 0 to 1", c.PAffine)
-	case !(c.PLighting >= 0 && c.PLighting <= 1):
-		return fmt.Errorf("probability of lighting %g: want 0 to 1", c.PLighting)
-	case len(c.Mean) != len(c.Std) || (len(c.Mean) != 0 && len(c.Mean) != 3):
-		return fmt.Errorf("normalise: %d means and %d standard deviations, want 3 of each or none", len(c.Mean), len(c.Std))
+// List is the pipeline the configuration stands for.
+func (c Config) List() List {
+	l := List{Resize{Size: c.ItemSize, Method: MethodCrop}}
+	if c.Flip {
+		l = append(l, Flip{P: 0.5})
 	}
-	for i := range c.Std {
-		if !finite(float64(c.Mean[i])) || !finite(float64(c.Std[i])) || c.Std[i] <= 0 {
-			return fmt.Errorf("normalise: mean %g, standard deviation %g of channel %d: want numbers, the second above 0", c.Mean[i], c.Std[i], i)
-		}
+	if c.MaxRotate != 0 {
+		l = append(l, Rotate{Max: c.MaxRotate, P: c.PAffine})
 	}
-	return nil
+	if c.MinZoom != 1 || c.MaxZoom != 1 {
+		l = append(l, Zoom{Min: c.MinZoom, Max: c.MaxZoom, P: c.PAffine})
+	}
+	if c.MaxWarp != 0 {
+		l = append(l, Warp{Max: c.MaxWarp, P: c.PAffine})
+	}
+	l = append(l, Sample{Size: c.Size})
+	if c.MaxLighting != 0 {
+		l = append(l, Brightness{Max: c.MaxLighting, P: c.PLighting}, Contrast{Max: c.MaxLighting, P: c.PLighting})
+	}
+	if len(c.Mean) > 0 || len(c.Std) > 0 {
+		l = append(l, Normalize{Mean: c.Mean, Std: c.Std})
+	}
+	return l
 }

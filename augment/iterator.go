@@ -121,7 +121,7 @@ func (it *Iterator) deliver() *Batch {
 	l := it.l
 	b := &Batch{
 		Images: p.buffer.floats(n * l.pipeline.Elements()), Labels: make([]int64, n), Indices: make([]int, n),
-		N: n, Size: l.pipeline.config.Size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
+		N: n, Size: l.pipeline.size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
 	}
 	for i, at := range p.positions {
 		b.Labels[i], b.Indices[i] = l.labels[at], l.indices[at]

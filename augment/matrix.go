@@ -24,27 +24,49 @@ func (a Matrix) Apply(x, y float64) (float64, float64) {
 	return (a[0]*x + a[1]*y + a[2]) / d, (a[3]*x + a[4]*y + a[5]) / d
 }
 
-// Affine is fastai's F*R*Z for a picture of aspect ratio h/w: flip, rotation, zoom, in coordinates
-// that run from -1 to 1 on each axis.
-func (p Params) Affine(aspect float64) Matrix {
-	f := identity
-	if p.Flip {
-		f[0] = -1
+// Homography maps output coordinates to picture coordinates, both from -1 to 1: the product of the
+// affine transforms in the list's order (fastai's F*R*Z), then the warp.
+func (p *Pipeline) Homography(prm Params) Matrix {
+	m := identity
+	for _, t := range p.affine {
+		m = m.Mul(prm.affine(t))
 	}
-	sin, cos := math.Sincos(p.Rotate * math.Pi / 180)
-	r := Matrix{cos, sin, 0, -sin, cos, 0, 0, 0, 1}
-	s := 1 / p.Zoom
-	z := Matrix{s, 0, (1 - s) * (2*p.CenterX - 1), 0, s, (1 - s) * (2*p.CenterY - 1), 0, 0, 1}
-	m := f.Mul(r).Mul(z)
-	m[1] *= aspect
-	m[3] /= aspect
-	return m
+	return prm.warp().Mul(m)
 }
 
-// Warp is fastai's perspective change: the homography that takes (-1-y, -1-x) to (-1, -1),
+// The signs and places of fastai's eight symmetries: [[xs*m0, xs*m1], [ys*m1, ys*m0]].
+var dihedral = [4][8]float64{
+	{1, -1, 1, -1, -1, 1, 1, -1}, // xs
+	{1, 1, -1, 1, -1, -1, 1, -1}, // ys
+	{1, 1, 1, 0, 1, 0, 0, 0},     // m0
+	{0, 0, 0, 1, 0, 1, 1, 1},     // m1
+}
+
+// affine is the matrix of one affine transform for a square picture.
+func (p Params) affine(t Transform) Matrix {
+	switch t.(type) {
+	case Flip:
+		if p.Flip {
+			return Matrix{-1, 0, 0, 0, 1, 0, 0, 0, 1}
+		}
+	case Dihedral:
+		k := p.Dihedral
+		xs, ys, m0, m1 := dihedral[0][k], dihedral[1][k], dihedral[2][k], dihedral[3][k]
+		return Matrix{xs * m0, xs * m1, 0, ys * m1, ys * m0, 0, 0, 0, 1}
+	case Rotate:
+		sin, cos := math.Sincos(p.Rotate * math.Pi / 180)
+		return Matrix{cos, sin, 0, -sin, cos, 0, 0, 0, 1}
+	case Zoom:
+		s := 1 / p.Zoom
+		return Matrix{s, 0, (1 - s) * (2*p.CenterX - 1), 0, s, (1 - s) * (2*p.CenterY - 1), 0, 0, 1}
+	}
+	return identity
+}
+
+// warp is fastai's perspective change: the homography that takes (-1-y, -1-x) to (-1, -1),
 // (-1+y, 1+x) to (-1, 1), (1+y, -1+x) to (1, -1) and (1-y, 1-x) to (1, 1), where x is WarpX and y
 // is WarpY.
-func (p Params) Warp() Matrix {
+func (p Params) warp() Matrix {
 	if p.WarpX == 0 && p.WarpY == 0 {
 		return identity
 	}
@@ -60,10 +82,6 @@ func (p Params) Warp() Matrix {
 	h := solve(rows)
 	return Matrix{h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7], 1}
 }
-
-// Homography maps output coordinates to picture coordinates, both from -1 to 1: the affine part
-// first, then the warp.
-func (p Params) Homography(aspect float64) Matrix { return p.Warp().Mul(p.Affine(aspect)) }
 
 // solve is Gauss-Jordan elimination with pivoting on the largest element of the column; the last
 // column holds the right-hand side.

@@ -1,6 +1,7 @@
 package augment
 
 import (
+	"image"
 	"math"
 	"math/rand/v2"
 )
@@ -10,62 +11,129 @@ import (
 type Params struct {
 	// CropX and CropY say where in the free space the crop lies, 0 to 1; 0.5 is the centre.
 	CropX, CropY float64
+	// Seed begins the numbers that depend on the picture's size or count by pixels: the rectangle of
+	// RandomResizedCrop and the noise of RandomErasing.
+	Seed uint64
+	// Train is false for a validation sample.
+	Train bool
+
+	// Ops are the operations of RandAugment or TrivialAugment.
+	Ops []Op
+
 	// Flip mirrors left to right.
 	Flip bool
+	// Dihedral is a symmetry of the square, 0 to 7, 0 for none.
+	Dihedral int
 	// Rotate is the angle in degrees.
 	Rotate float64
 	// Zoom is the magnification about the point (CenterX, CenterY), both 0 to 1 of the picture.
 	Zoom, CenterX, CenterY float64
 	// WarpX and WarpY tilt the picture about its axes.
 	WarpX, WarpY float64
-	// Brightness is fastai's b, 0.5 for none; Contrast its c, 1 for none.
-	Brightness, Contrast float64
+
+	// Brightness is fastai's b, 0.5 for none; Contrast and Saturation its factors, 1 for none; Hue in
+	// turns, 0 for none.
+	Brightness, Contrast, Saturation, Hue float64
+	// Gray drops the colours.
+	Gray bool
+	// Sigma is the blur's, in pixels; 0 for none.
+	Sigma float64
+
+	// Erase are rectangles of the finished sample to fill with noise.
+	Erase []image.Rectangle
 }
 
 // Neutral is what validation uses: the centre crop and nothing else.
 func Neutral() Params {
-	return Params{CropX: 0.5, CropY: 0.5, Zoom: 1, CenterX: 0.5, CenterY: 0.5, Brightness: 0.5, Contrast: 1}
+	return Params{CropX: 0.5, CropY: 0.5, Zoom: 1, CenterX: 0.5, CenterY: 0.5, Brightness: 0.5, Contrast: 1, Saturation: 1}
 }
 
-// Lit reports whether the lighting changes any pixel.
-func (p Params) Lit() bool { return p.Brightness != 0.5 || p.Contrast != 1 }
-
 // Draw draws the numbers of one training sample: sample is the picture's index in its data set. The
-// numbers depend on nothing but the arguments, so any number of workers draws the same. The order
-// is fastai's: for every transform the value first, then whether it applies.
+// numbers depend on nothing but the arguments, so any number of workers draws the same. Transforms
+// draw in the order of the list, each the value first, then whether it applies, as fastai does.
 func (p *Pipeline) Draw(seed int64, epoch, sample int) Params {
-	c := &p.config
-	r := generator(seed, epoch, sample)
-	uniform := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
-	masked := func(low, high, probability, neutral float64) float64 {
-		v := uniform(low, high)
-		if r.Float64() < probability {
-			return v
-		}
-		return neutral
-	}
+	d := drawer{generator(seed, epoch, sample)}
 	out := Neutral()
-	out.CropX, out.CropY = r.Float64(), r.Float64()
-	if c.Flip {
-		out.Flip = r.Float64() < 0.5
-	}
-	if c.MaxRotate > 0 {
-		out.Rotate = masked(-c.MaxRotate, c.MaxRotate, c.PAffine, 0)
-	}
-	if c.MinZoom < 1 || c.MaxZoom > 1 {
-		out.Zoom = masked(c.MinZoom, c.MaxZoom, c.PAffine, 1)
-		out.CenterX, out.CenterY = r.Float64(), r.Float64()
-	}
-	if c.MaxWarp > 0 {
-		out.WarpX = masked(-c.MaxWarp, c.MaxWarp, c.PAffine, 0)
-		out.WarpY = masked(-c.MaxWarp, c.MaxWarp, c.PAffine, 0)
-	}
-	if c.MaxLighting > 0 {
-		out.Brightness = masked(0.5*(1-c.MaxLighting), 0.5*(1+c.MaxLighting), c.PLighting, 0.5)
-		limit := -math.Log(1 - c.MaxLighting)
-		out.Contrast = math.Exp(masked(-limit, limit, c.PLighting, 0))
+	out.Train = true
+	for _, t := range p.list {
+		d.draw(t, &out, p.size, p.item)
 	}
 	return out
+}
+
+// drawer draws as fastai's transforms do.
+type drawer struct{ *rand.Rand }
+
+func (d drawer) uniform(low, high float64) float64 { return low + (high-low)*d.Float64() }
+
+// integer draws from low to high, both included.
+func (d drawer) integer(low, high int) int { return low + d.IntN(high-low+1) }
+
+func (d drawer) masked(low, high, p, neutral float64) float64 {
+	v := d.uniform(low, high)
+	if d.Float64() < p {
+		return v
+	}
+	return neutral
+}
+
+// factor draws exp(U(ln(1-max), -ln(1-max))).
+func (d drawer) factor(limit, p, neutral float64) float64 {
+	limit = -math.Log(1 - limit)
+	v := math.Exp(d.uniform(-limit, limit))
+	if d.Float64() < p {
+		return v
+	}
+	return neutral
+}
+
+func (d drawer) draw(t Transform, out *Params, size, item int) {
+	switch t := t.(type) {
+	case Resize:
+		if t.Method != MethodSquish {
+			out.CropX, out.CropY = d.Float64(), d.Float64()
+		}
+	case RandomResizedCrop:
+		out.Seed = d.Uint64()
+	case RandAugment:
+		for range t.Ops {
+			out.Ops = append(out.Ops, d.operation(randSpace(item, t.Bins), t.Magnitude))
+		}
+	case TrivialAugment:
+		space := trivialSpace(t.Bins)
+		out.Ops = append(out.Ops, d.operation(space, d.IntN(t.Bins)))
+	case Flip:
+		out.Flip = d.Float64() < t.P
+	case Dihedral:
+		if k := d.IntN(8); d.Float64() < t.P {
+			out.Dihedral = k
+		}
+	case Rotate:
+		out.Rotate = d.masked(-t.Max, t.Max, t.P, 0)
+	case Zoom:
+		out.Zoom = d.masked(t.Min, t.Max, t.P, 1)
+		out.CenterX, out.CenterY = d.Float64(), d.Float64()
+	case Warp:
+		out.WarpX = d.masked(-t.Max, t.Max, t.P, 0)
+		out.WarpY = d.masked(-t.Max, t.Max, t.P, 0)
+	case Brightness:
+		out.Brightness = d.masked(0.5*(1-t.Max), 0.5*(1+t.Max), t.P, 0.5)
+	case Contrast:
+		out.Contrast = d.factor(t.Max, t.P, 1)
+	case Saturation:
+		out.Saturation = d.factor(t.Max, t.P, 1)
+	case Hue:
+		out.Hue = d.factor(t.Max, t.P, 0)
+	case Grayscale:
+		out.Gray = d.Float64() < t.P
+	case Blur:
+		out.Sigma = d.masked(t.MinSigma, t.MaxSigma, t.P, 0)
+	case RandomErasing:
+		if d.Float64() < t.P {
+			out.Erase = t.rectangles(d, size)
+			out.Seed ^= d.Uint64()
+		}
+	}
 }
 
 // generator makes an independent stream for each (seed, epoch, sample).

@@ -279,6 +279,23 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   return ORR_OK;
 }
 
+int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out) {
+  if (job->out_w <= 0 || job->out_h <= 0) return ORR_BAD_JOB;
+  size_t n = (size_t)job->out_w, plane = n * job->out_h;
+  int pitch = (int)round64(n + 8);
+  float *row = (float *)reserve(&w->planes, sizeof(float) * 3 * pitch);
+  if (!row) return ORR_NO_MEMORY;
+  for (int y = 0; y < job->out_h; y++) {
+    for (int c = 0; c < 3; c++) {
+      memcpy(row + (size_t)c * pitch, planes + plane * c + n * y, n * sizeof *row);
+      if (job->scale[c] != 1.0f || job->shift[c] != 0.0f)
+        w->ops->affine(row + (size_t)c * pitch, (int)n, job->scale[c], job->shift[c]);
+    }
+    emit(w, job, y, row, pitch, out);
+  }
+  return ORR_OK;
+}
+
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out) {
   if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;

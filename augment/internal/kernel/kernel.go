@@ -87,18 +87,26 @@ func (w *Worker) Run(pix []uint8, width, height int, job *Job, out unsafe.Pointe
 	return status(C.orr_run(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, out))
 }
 
-// Resize does the Pillow resize of the job alone: ItemW*ItemH RGBX pixels, X unspecified.
-func (w *Worker) Resize(pix []uint8, width, height int, job *Job) ([]uint8, error) {
+// Resize does the Pillow resize of the job alone, to ItemW*ItemH RGBX pixels in out, X unspecified.
+func (w *Worker) Resize(pix []uint8, width, height int, job *Job, out []uint8) error {
 	if err := check(pix, width, height); err != nil {
-		return nil, err
+		return err
 	}
-	if job.ItemW < 1 || job.ItemH < 1 {
-		return nil, fmt.Errorf("augment: resize to %dx%d", job.ItemW, job.ItemH)
+	if job.ItemW < 1 || job.ItemH < 1 || len(out) < 4*job.ItemW*job.ItemH {
+		return fmt.Errorf("augment: resize to %dx%d in %d bytes", job.ItemW, job.ItemH, len(out))
 	}
-	out := make([]uint8, 4*job.ItemW*job.ItemH)
 	j := job.c()
-	rc := C.orr_resize(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, (*C.uint8_t)(&out[0]))
-	return out, status(rc)
+	return status(C.orr_resize(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, (*C.uint8_t)(&out[0])))
+}
+
+// Finish does the last stage alone: scale and shift, layout and dtype, of three planes of OutW*OutH
+// values. out is as for Run.
+func (w *Worker) Finish(planes []float32, job *Job, out unsafe.Pointer) error {
+	if len(planes) != 3*job.OutW*job.OutH || len(planes) == 0 {
+		return fmt.Errorf("augment: %d values for 3 planes of %dx%d", len(planes), job.OutW, job.OutH)
+	}
+	j := job.c()
+	return status(C.orr_finish(w.c, (*C.float)(&planes[0]), &j, out))
 }
 
 func check(pix []uint8, width, height int) error {

@@ -50,6 +50,10 @@ int orr_has_avx2(void);
 int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
             void *out);
 
+// orr_finish is the last stage alone: scale and shift, layout and dtype, of three planes of
+// out_w*out_h floats.
+int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out);
+
 // orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels (X unspecified).
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out);
