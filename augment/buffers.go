@@ -9,14 +9,29 @@ import (
 
 // buffer is the memory of one batch: pages of its own, so it is aligned, the collector never looks
 // at it, and it can be given back to the system.
-type buffer struct{ bytes []byte }
+type buffer struct {
+	bytes   []byte
+	release func()
+}
 
-func newBuffer(n int) (*buffer, error) {
+func newBuffer(n int, alloc func(int) ([]byte, func(), error)) (*buffer, error) {
+	if alloc != nil {
+		b, free, err := alloc(n)
+		if err != nil {
+			return nil, fmt.Errorf("augment: %d MB for a batch: %w", n>>20, err)
+		}
+		if len(b) < n || uintptr(unsafe.Pointer(unsafe.SliceData(b)))%64 != 0 {
+			free()
+			return nil, fmt.Errorf("augment: %d bytes for a batch of %d, or not aligned to 64 bytes", len(b), n)
+		}
+		return &buffer{b, free}, nil
+	}
 	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		return nil, fmt.Errorf("augment: %d MB for a batch: %w", n>>20, err)
 	}
-	return &buffer{b}, nil
+	// Unmapping can only fail for a range that is not mapped, and this one is.
+	return &buffer{b, func() { _ = syscall.Munmap(b) }}, nil
 }
 
 func (b *buffer) floats(n int) []float32 {
@@ -24,14 +39,14 @@ func (b *buffer) floats(n int) []float32 {
 }
 
 func (b *buffer) free() {
-	// It can only fail for a range that is not mapped, and this one is.
-	_ = syscall.Munmap(b.bytes)
+	b.release()
 	b.bytes = nil
 }
 
 // bufferPool lends out at most limit buffers of one size.
 type bufferPool struct {
 	size, limit int
+	alloc       func(int) ([]byte, func(), error)
 
 	mu     sync.Mutex
 	made   int
@@ -41,8 +56,8 @@ type bufferPool struct {
 	notify map[int]func() // called when a buffer comes back
 }
 
-func newBufferPool(size, limit int) *bufferPool {
-	return &bufferPool{size: size, limit: limit, notify: map[int]func(){}}
+func newBufferPool(size, limit int, alloc func(int) ([]byte, func(), error)) *bufferPool {
+	return &bufferPool{size: size, limit: limit, alloc: alloc, notify: map[int]func(){}}
 }
 
 // get returns nil without an error when all are lent out.
@@ -60,7 +75,7 @@ func (p *bufferPool) get() (*buffer, error) {
 	if p.made == p.limit {
 		return nil, nil
 	}
-	b, err := newBuffer(p.size)
+	b, err := newBuffer(p.size, p.alloc)
 	if err == nil {
 		p.made++
 	}

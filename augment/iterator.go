@@ -29,8 +29,9 @@ type Iterator struct {
 	order     []int      // positions, from the first one not delivered
 	planned   int        // how many of them belong to plans
 	plans     []*plan    // not delivered, in order
-	delivered int
-	end       error // why there are no more batches: io.EOF, ctx's error, ...
+	delivered int        // batches
+	given     int        // samples delivered
+	end       error      // why there are no more batches: io.EOF, ctx's error, ...
 }
 
 // plan is a batch being made.
@@ -39,9 +40,11 @@ type plan struct {
 	params    []Params
 	area      bool
 	buffer    *buffer
-	next      int // first sample nobody has taken
-	left      int // samples not finished
-	running   int // samples being made
+	next      int      // first sample nobody has taken
+	mix       *mixture // nil: none
+	left      int      // samples not finished
+	running   int      // samples being made
+	ready     bool     // finished and mixed
 	cancelled bool
 }
 
@@ -54,7 +57,7 @@ type task struct {
 func (it *Iterator) Next() (*Batch, error) {
 	it.mu.Lock()
 	for {
-		if len(it.plans) > 0 && it.plans[0].left == 0 && it.end == nil {
+		if len(it.plans) > 0 && it.plans[0].ready && it.end == nil {
 			b := it.deliver()
 			it.wake.Broadcast()
 			it.mu.Unlock()
@@ -118,13 +121,23 @@ func (it *Iterator) deliver() *Batch {
 	it.order = it.order[n:]
 	it.planned -= n
 	it.delivered++
+	it.given += n
 	l := it.l
 	b := &Batch{
-		Images: p.buffer.floats(n * l.pipeline.Elements()), Labels: make([]int64, n), Indices: make([]int, n),
+		Data: p.buffer.bytes[:n*l.pipeline.Elements()*l.options.Dtype.Bytes()], Dtype: l.options.Dtype, Labels: make([]int64, n), Indices: make([]int, n),
 		N: n, Size: l.pipeline.size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
 	}
 	for i, at := range p.positions {
 		b.Labels[i], b.Indices[i] = l.labels[at], l.indices[at]
+	}
+	if b.Dtype == Float32 {
+		b.Images = p.buffer.floats(n * l.pipeline.Elements())
+	}
+	if p.mix != nil {
+		b.Mix = &Mix{Labels: make([]int64, n), Weight: p.mix.weight}
+		for i, j := range p.mix.partner {
+			b.Mix.Labels[i] = b.Labels[j]
+		}
 	}
 	return b
 }
@@ -179,21 +192,38 @@ func (it *Iterator) plan(b *buffer) {
 	p := &plan{positions: it.order[it.planned : it.planned+n : it.planned+n], params: make([]Params, n), buffer: b, left: n}
 	for i, at := range p.positions {
 		if l.options.Train {
-			p.params[i] = l.pipeline.Draw(l.options.Seed, it.epoch, l.indices[at])
+			seed := l.options.Seed
+			if l.cumulative != nil { // a picture drawn twice does not come twice the same
+				seed = int64(mix(uint64(seed) ^ uint64(it.given+it.planned+i+1)))
+			}
+			p.params[i] = l.pipeline.Draw(seed, it.epoch, l.indices[at])
 		} else {
 			p.params[i] = Neutral()
 		}
 	}
 	p.area = l.pipeline.AreaStep(p.params)
+	if l.options.Train && l.pipeline.mixer != nil {
+		d := drawer{generator(l.options.Seed, it.epoch, -1-it.delivered-len(it.plans))}
+		p.mix = d.mixture(l.pipeline.mixer, n, l.pipeline.size)
+	}
 	it.plans = append(it.plans, p)
 	it.planned += n
 }
 
-// done accounts for a finished sample.
+// done accounts for a finished sample; the last one of a batch mixes it.
 func (it *Iterator) done(t *task) {
 	it.mu.Lock()
-	t.p.running--
 	t.p.left--
+	if t.p.left == 0 {
+		if t.p.mix != nil && !t.p.cancelled {
+			it.mu.Unlock()
+			n := len(t.p.positions) * it.l.pipeline.Elements()
+			t.p.mix.apply(t.p.buffer.floats(n), it.l.pipeline.size, it.l.options.Layout)
+			it.mu.Lock()
+		}
+		t.p.ready = true
+	}
+	t.p.running--
 	var idle *buffer
 	if t.p.cancelled && t.p.running == 0 {
 		idle, t.p.buffer = t.p.buffer, nil
@@ -256,7 +286,7 @@ func (it *Iterator) work() {
 	defer w.Close()
 	var scratch data.Picture
 	lender, lends := l.source.(borrower)
-	elements := l.pipeline.Elements()
+	each := l.pipeline.Elements() * l.options.Dtype.Bytes()
 	for {
 		t := it.take()
 		if t == nil {
@@ -274,8 +304,8 @@ func (it *Iterator) work() {
 			it.replan(t)
 			continue
 		}
-		out := t.p.buffer.floats(len(t.p.positions) * elements)
-		err = w.Apply(out[t.slot*elements:(t.slot+1)*elements], pic, t.p.params[t.slot], t.p.area, l.options.Layout)
+		out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]
+		err = w.ApplyAs(out, l.options.Dtype, pic, t.p.params[t.slot], t.p.area, l.options.Layout)
 		if err != nil { // no memory: the next picture would fail as well
 			it.stop(err)
 		}

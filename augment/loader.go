@@ -36,6 +36,14 @@ type LoaderOptions struct {
 	// Seed, with the epoch, decides the order and all augmentation.
 	Seed   int64
 	Layout Layout
+	// Dtype is the element type of the batches. MixUp and CutMix need Float32.
+	Dtype Dtype
+	// Weights, if given, are proportional to how often each picture of the indices is drawn, with
+	// replacement, in training; see [BalancedWeights].
+	Weights []float64
+	// Alloc gives the memory of a batch, such as pinned memory, and what frees it; nil: pages from the
+	// operating system.
+	Alloc func(bytes int) (memory []byte, free func(), err error)
 	// OnSkip hears, once for each, of pictures that cannot be decoded. Calls do not overlap.
 	OnSkip func(index int, err error)
 }
@@ -50,6 +58,8 @@ type Loader struct {
 	labels   []int64
 	options  LoaderOptions
 	buffers  *bufferPool
+	// cumulative sums of the weights; nil: every picture once.
+	cumulative []float64
 
 	mu   sync.Mutex
 	bad  map[int]bool // positions in indices that cannot be decoded
@@ -78,12 +88,21 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, fmt.Errorf("loader: %d workers, prefetch %d: want none below 0", o.Workers, o.Prefetch)
 	case o.Layout != NCHW && o.Layout != NHWC:
 		return nil, fmt.Errorf("loader: layout %d is neither NCHW nor NHWC", o.Layout)
+	case o.Dtype < Float32 || o.Dtype > Uint8:
+		return nil, fmt.Errorf("loader: dtype %d is none of float32, bfloat16, uint8", int(o.Dtype))
+	case o.Dtype != Float32 && o.Train && p.mixer != nil:
+		return nil, fmt.Errorf("loader: %s needs float32 batches, not %v", p.mixer.Name(), o.Dtype)
+	}
+	cumulative, err := cumulate(o.Weights, len(indices))
+	if err != nil {
+		return nil, err
 	}
 	o.BatchSize = min(o.BatchSize, len(indices))
 	return &Loader{
 		pipeline: p, source: src, indices: indices, labels: labels, options: o,
-		buffers: newBufferPool(4*o.BatchSize*p.Elements(), o.Prefetch+1),
-		bad:     map[int]bool{},
+		buffers:    newBufferPool(o.Dtype.Bytes()*o.BatchSize*p.Elements(), o.Prefetch+1, o.Alloc),
+		bad:        map[int]bool{},
+		cumulative: cumulative,
 	}, nil
 }
 
@@ -111,7 +130,11 @@ func (l *Loader) order(epoch int) []int {
 	}
 	if l.options.Train {
 		r := rand.New(rand.NewPCG(mix(uint64(l.options.Seed)^0x6f72726572790000), mix(uint64(epoch)+1)))
-		r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
+		if l.cumulative == nil {
+			r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
+		} else {
+			l.drawWeighted(r, out)
+		}
 	}
 	return l.readable(out)
 }
@@ -143,10 +166,15 @@ func (l *Loader) markBad(position int, err error) {
 
 // Batch is one step's pictures and labels.
 type Batch struct {
-	// Images are N*3*Size*Size values in the Layout's order, 64-byte aligned memory outside Go's heap.
-	Images  []float32
+	// Images are N*3*Size*Size values in the Layout's order, 64-byte aligned memory outside Go's heap;
+	// nil unless Dtype is Float32.
+	Images []float32
+	// Data is the same memory as bytes, for every Dtype.
+	Data    []byte
+	Dtype   Dtype
 	Labels  []int64
 	Indices []int // in the data set
+	Mix     *Mix  // what MixUp or CutMix did; nil without
 	N, Size int
 	Layout  Layout
 
@@ -161,7 +189,7 @@ func (b *Batch) Release() {
 		return
 	}
 	b.pool.put(b.buffer)
-	b.buffer, b.Images = nil, nil
+	b.buffer, b.Images, b.Data = nil, nil, nil
 }
 
 // Epoch starts the workers of one epoch. The caller reads until io.EOF or calls Close; either, and
