@@ -39,8 +39,8 @@ type Options struct {
 	Proxy        string        // address of an HTTP proxy; none is used unless named, since a proxy hides where a name leads
 
 	Bases    map[string]string // base address by source; missing ones from $ORRERY_OPENVERSE_URL and so on, then the public ones
-	Progress func(Progress)    // called after every change, by one goroutine at a time
-	Notice   func(string)      // one line that the user should see, safe to print
+	Progress func(Progress)    `json:"-"` // called after every change, by one goroutine at a time
+	Notice   func(string)      `json:"-"` // one line that the user should see, safe to print
 
 	fetch fetch.Options // what tests set: shorter waits
 }
