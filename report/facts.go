@@ -45,8 +45,9 @@ func valueOf(facts []fact, name string) string {
 	return facts[i].Value
 }
 
-// lead is the line under the heading: what was trained on what, and how.
-func lead(recipe []fact) string {
+// Lead is the line under the heading: what was trained on what, and how.
+func (r *Run) Lead() string {
+	recipe := recipeFacts(r.Recipe)
 	get := func(name string) string { return valueOf(recipe, name) }
 	var parts []string
 	if model, data := get("model"), get("data"); model != "" && data != "" {
@@ -69,8 +70,19 @@ func lead(recipe []fact) string {
 	return strings.Join(parts, " · ")
 }
 
-// tiles are the headline numbers: of result.json, and of history.csv while there is none.
-func (r *Run) tiles() []tile {
+// RecipeValue is the value of one of the recipe's keys, as text; "" without it.
+func (r *Run) RecipeValue(key string) string { return valueOf(recipeFacts(r.Recipe), key) }
+
+// A Tile is a headline number.
+type Tile struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Small string `json:"small,omitempty"` // its unit, or an addition
+}
+
+// Tiles are the headline numbers: of result.json, and of history.csv while there is none.
+func (r *Run) Tiles() []Tile {
 	if r.Result == nil {
 		if len(r.History) == 0 {
 			return nil
@@ -80,7 +92,7 @@ func (r *Run) tiles() []tile {
 		for _, e := range r.History {
 			seconds += e.Seconds
 		}
-		return []tile{
+		return []Tile{
 			{"number-accuracy", "accuracy so far", decimals(last.Accuracy, 4), ""},
 			{"number-loss", "validation loss", decimals(last.ValidLoss, 4), ""},
 			{"number-epochs", "epochs done", strconv.Itoa(len(r.History)), ""},
@@ -88,7 +100,7 @@ func (r *Run) tiles() []tile {
 		}
 	}
 	x := r.Result
-	tiles := []tile{
+	tiles := []Tile{
 		{"number-accuracy", "accuracy", decimals(x.Accuracy, 4), ""},
 		{"number-loss", "validation loss", decimals(x.ValidLoss, 4), ""},
 		{"number-speed", "speed", decimals(x.ImagesPerSecond, 1), "img/s"},
@@ -97,10 +109,10 @@ func (r *Run) tiles() []tile {
 		{"number-images", "pictures", strconv.Itoa(x.TrainImages), fmt.Sprintf("+ %d valid", x.ValidImages)},
 	}
 	if x.SkippedImages > 0 {
-		tiles = append(tiles, tile{"number-skipped", "left out", strconv.Itoa(x.SkippedImages), "pictures"})
+		tiles = append(tiles, Tile{"number-skipped", "left out", strconv.Itoa(x.SkippedImages), "pictures"})
 	}
 	if x.PeakRSSBytes > 0 {
-		tiles = append(tiles, tile{"number-memory", "peak memory", bytesText(x.PeakRSSBytes), ""})
+		tiles = append(tiles, Tile{"number-memory", "peak memory", bytesText(x.PeakRSSBytes), ""})
 	}
 	return tiles
 }

@@ -46,13 +46,14 @@ func TailLog(path string, n int) ([]LogLine, error) {
 	var list []LogLine
 	for line := range bytes.Lines(text) {
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			list = append(list, parseLog(line))
+			list = append(list, ParseLogLine(line))
 		}
 	}
 	return list[max(0, len(list)-n):], nil
 }
 
-func parseLog(line []byte) LogLine {
+// ParseLogLine reads one record; what is no JSON object becomes the message.
+func ParseLogLine(line []byte) LogLine {
 	var fields map[string]any
 	if err := json.Unmarshal(line, &fields); err != nil {
 		return LogLine{Message: string(line)}

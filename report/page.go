@@ -54,7 +54,7 @@ type runView struct {
 	Title, Name, Lead string
 	Assets            Assets
 	Charts            []Chart
-	Tiles             []tile
+	Tiles             []Tile
 	Notes             []Note // damaged files; those not yet written are told in their sections
 	History           []epochRow
 	HasLoss, HasSteps bool
@@ -73,7 +73,6 @@ type runView struct {
 	run               *Run
 }
 
-type tile struct{ ID, Name, Value, Small string }
 type fact struct{ Name, Value string }
 
 type epochRow struct {
@@ -94,11 +93,11 @@ func (r *Run) view(assets Assets) any {
 	v := runView{
 		Title: r.Name + " · Orrery", Name: r.Name, Assets: assets, run: r,
 		HasLoss: len(r.Steps) > 0 || len(r.History) > 0, HasSteps: len(r.Steps) > 0,
-		History: epochRows(r.History), Charts: r.charts(),
-		Tiles: r.tiles(), Environment: r.environment(), Command: r.command(),
+		History: epochRows(r.History), Charts: r.Charts(chartPoints),
+		Tiles: r.Tiles(), Environment: r.environment(), Command: r.command(),
 		Recipe: recipeFacts(r.Recipe), RecipeText: r.Recipe, Log: r.Log,
 	}
-	v.Lead = lead(v.Recipe)
+	v.Lead = r.Lead()
 	for _, note := range r.Notes {
 		if note.Text != errAbsent.Error() {
 			v.Notes = append(v.Notes, note)
@@ -164,16 +163,17 @@ func epochRows(history []Epoch) []epochRow {
 	return rows
 }
 
-// charts describes the curves of the page.
-func (r *Run) charts() []Chart {
+// Charts describes the run's curves, each with at most about the given number
+// of points: loss, accuracy, rate, momentum, throughput, wait.
+func (r *Run) Charts(points int) []Chart {
 	zero, one := 0.0, 1.0
 	charts := []Chart{}
 	if len(r.Steps) > 0 || len(r.History) > 0 {
-		l := r.lossSeries(chartPoints)
+		l := r.lossSeries(points)
 		valid := make(Numbers, len(l.x))
 		for i := range valid {
 			valid[i] = math.NaN()
-			if j := slices.Index(l.validX, l.x[i]); j >= 0 {
+			if j, found := slices.BinarySearch(l.validX, l.x[i]); found {
 				valid[i] = l.validY[j]
 			}
 		}
@@ -192,7 +192,7 @@ func (r *Run) charts() []Chart {
 		charts = append(charts, c)
 	}
 	if len(r.Steps) > 0 {
-		s := r.scheduleSeries(chartPoints)
+		s := r.scheduleSeries(points)
 		speed := make([]float64, len(r.Steps))
 		wait := make([]float64, len(r.Steps))
 		for i, step := range r.Steps {
@@ -201,16 +201,16 @@ func (r *Run) charts() []Chart {
 		charts = append(charts,
 			Chart{ID: "rate", X: s.x, XLabel: "step", Whole: true, Series: []Series{{"lr", s.rate, 1, "line"}}},
 			Chart{ID: "momentum", X: s.x, XLabel: "step", Whole: true, Series: []Series{{"momentum", s.momentum, 4, "line"}}},
-			r.perStep("throughput", "img/s", speed, 3), r.perStep("wait", "ms", wait, 2))
+			r.perStep("throughput", "img/s", speed, 3, points), r.perStep("wait", "ms", wait, 2, points))
 	}
 	return charts
 }
 
 // perStep is a chart of one value a step, from 0 up.
-func (r *Run) perStep(id, label string, values []float64, color int) Chart {
+func (r *Run) perStep(id, label string, values []float64, color, points int) Chart {
 	zero := 0.0
 	c := Chart{ID: id, XLabel: "step", Whole: true, Min: &zero, Series: []Series{{label, nil, color, "line"}}}
-	for _, i := range Thin(values, chartPoints) {
+	for _, i := range Thin(values, points) {
 		c.X, c.Series[0].Values = append(c.X, float64(r.Steps[i].Step)), append(c.Series[0].Values, values[i])
 	}
 	return c

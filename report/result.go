@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 )
 
 // A Result is result.json.
@@ -47,8 +48,17 @@ func (r *Result) UnmarshalJSON(text []byte) error {
 }
 
 func readResult(path string) (*Result, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResult(text)
+}
+
+// ParseResult reads the text of result.json.
+func ParseResult(text []byte) (*Result, error) {
 	r := &Result{}
-	if err := readJSON(path, r); err != nil {
+	if err := parseJSON(text, r); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -72,8 +82,17 @@ type TopLoss struct {
 }
 
 func readEvaluation(path string) (*Evaluation, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEvaluation(text)
+}
+
+// ParseEvaluation reads the text of evaluation.json and checks that its parts fit together.
+func ParseEvaluation(text []byte) (*Evaluation, error) {
 	e := &Evaluation{}
-	if err := readJSON(path, e); err != nil {
+	if err := parseJSON(text, e); err != nil {
 		return nil, err
 	}
 	if err := e.check(); err != nil {

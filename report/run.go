@@ -145,12 +145,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// readJSON decodes one JSON file and tells a cut one from a wrong one.
-func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
+// parseJSON decodes one JSON file's text and tells a cut one from a wrong one.
+func parseJSON(text []byte, into any) error {
 	if len(strings.TrimSpace(string(text))) == 0 {
 		return errors.New("the file is empty")
 	}

@@ -38,27 +38,53 @@ const (
 
 func readHistory(path string) ([]Epoch, error) {
 	var list []Epoch
-	err := readNumbers(path, historyHeader, func(v []float64) {
-		e := Epoch{Epoch: int(v[0]), TrainLoss: v[1], ValidLoss: v[2], Accuracy: v[3], Seconds: v[4]}
-		// A resumed run writes an epoch again: the later row is the true one.
-		for len(list) > 0 && list[len(list)-1].Epoch >= e.Epoch {
-			list = list[:len(list)-1]
-		}
-		list = append(list, e)
-	})
+	err := readNumbers(path, historyHeader, func(v []float64) { list = AddEpoch(list, epochOf(v)) })
 	return list, err
 }
 
 func readSteps(path string) ([]Step, error) {
 	var list []Step
-	err := readNumbers(path, stepsHeader, func(v []float64) {
-		s := stepOf(v)
-		for len(list) > 0 && list[len(list)-1].Step >= s.Step {
-			list = list[:len(list)-1]
-		}
-		list = append(list, s)
-	})
+	err := readNumbers(path, stepsHeader, func(v []float64) { list = AddStep(list, stepOf(v)) })
 	return list, err
+}
+
+// AddEpoch appends a row. A resumed run writes an epoch again: then the later
+// row is the true one, and those from its epoch on go.
+func AddEpoch(list []Epoch, e Epoch) []Epoch {
+	for len(list) > 0 && list[len(list)-1].Epoch >= e.Epoch {
+		list = list[:len(list)-1]
+	}
+	return append(list, e)
+}
+
+// AddStep is AddEpoch for steps.
+func AddStep(list []Step, s Step) []Step {
+	for len(list) > 0 && list[len(list)-1].Step >= s.Step {
+		list = list[:len(list)-1]
+	}
+	return append(list, s)
+}
+
+// ParseEpoch reads one line of history.csv.
+func ParseEpoch(line string) (Epoch, error) {
+	v, err := parseNumbers(line, strings.Count(historyHeader, ",")+1)
+	if err != nil {
+		return Epoch{}, err
+	}
+	return epochOf(v), nil
+}
+
+// ParseStep reads one line of steps.csv.
+func ParseStep(line string) (Step, error) {
+	v, err := parseNumbers(line, strings.Count(stepsHeader, ",")+1)
+	if err != nil {
+		return Step{}, err
+	}
+	return stepOf(v), nil
+}
+
+func epochOf(v []float64) Epoch {
+	return Epoch{Epoch: int(v[0]), TrainLoss: v[1], ValidLoss: v[2], Accuracy: v[3], Seconds: v[4]}
 }
 
 func stepOf(v []float64) Step {
