@@ -62,6 +62,26 @@ func (f folder) read(path string) ([]byte, error) {
 
 func (folder) close() error { return nil }
 
+func (f folder) identity(path string) (string, error) { return fileIdentity(f.full(path)) }
+
+// fileIdentity names a file by its absolute path, size, time of change, time
+// of status change and inode.
+func fileIdentity(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	fi, err := os.Stat(abs)
+	if err != nil {
+		return "", err
+	}
+	id := fmt.Sprintf("%s\x00%d\x00%d", abs, fi.Size(), fi.ModTime().UnixNano())
+	if s, ok := fi.Sys().(*syscall.Stat_t); ok {
+		id += fmt.Sprintf("\x00%d\x00%d.%d", s.Ino, s.Ctim.Sec, s.Ctim.Nsec)
+	}
+	return id, nil
+}
+
 // maxFileBytes bounds one picture file; a 16-bit TIFF at the pixel limit fits.
 const maxFileBytes = 2 << 30
 

@@ -17,6 +17,9 @@ type files interface {
 	open(path string) (file, error)
 	// read returns the whole file.
 	read(path string) ([]byte, error)
+	// identity returns a text that changes when the file does, without reading
+	// it.
+	identity(path string) (string, error)
 	close() error
 }
 

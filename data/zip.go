@@ -25,6 +25,7 @@ const (
 // zipFiles is a set in a .zip, read by offset, never unpacked.
 type zipFiles struct {
 	f       *os.File
+	id      string // of the archive
 	entries map[string]*zip.File
 }
 
@@ -48,6 +49,14 @@ func (z *zipFiles) open(p string) (file, error) {
 		return nil, err
 	}
 	return &inflating{r: r, size: size}, nil
+}
+
+func (z *zipFiles) identity(p string) (string, error) {
+	e, ok := z.entries[p]
+	if !ok {
+		return "", fs.ErrNotExist
+	}
+	return fmt.Sprintf("%s\x00%s\x00%d\x00%08x", z.id, e.Name, e.UncompressedSize64, e.CRC32), nil
 }
 
 func (z *zipFiles) read(p string) ([]byte, error) {
@@ -145,7 +154,11 @@ func listZip(ctx context.Context, source string) (_ *listing, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", source, plain(err))
 	}
-	z := &zipFiles{f: f, entries: map[string]*zip.File{}}
+	id, err := fileIdentity(source)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, plain(err))
+	}
+	z := &zipFiles{f: f, id: id, entries: map[string]*zip.File{}}
 	l := &listing{files: z}
 	if err := z.list(ctx, l, fi.Size()); err != nil {
 		return nil, fmt.Errorf("%s: %w", source, err)
