@@ -111,6 +111,14 @@ package gotorch
 // #cgo nocallback cgt_optimizer_state
 // #cgo noescape cgt_optimizer_set_state
 // #cgo nocallback cgt_optimizer_set_state
+// #cgo noescape cgt_conv_chain
+// #cgo nocallback cgt_conv_chain
+// #cgo noescape cgt_kernels_set
+// #cgo nocallback cgt_kernels_set
+// #cgo noescape cgt_kernels_choices
+// #cgo nocallback cgt_kernels_choices
+// #cgo noescape cgt_kernels_instructions
+// #cgo nocallback cgt_kernels_instructions
 // #cgo noescape cgt_op_empty
 // #cgo nocallback cgt_op_empty
 // #cgo noescape cgt_op_zeros

@@ -94,17 +94,26 @@ func newHandle(impl unsafe.Pointer, slot int64) Tensor {
 		h.impl = impl
 	} else {
 		h = &handle{impl: impl}
-		h.cleanup = runtime.AddCleanup(h, releaseOne, uintptr(impl))
+		h.addCleanup()
 	}
 	track(h)
 	return h.tensor()
 }
 
-func releaseOne(impl uintptr) {
-	p := C.cgt_t(*(*unsafe.Pointer)(unsafe.Pointer(&impl)))
-	untrackImpl(impl)
-	C.cgt_release(&p, 1)
+// lost is what a forgotten handle leaves behind: its tensor, and its own address as a name.
+type lost struct {
+	impl C.cgt_t // no memory of Go
+	name uintptr
 }
+
+func (h *handle) addCleanup() {
+	h.cleanup = runtime.AddCleanup(h, func(l lost) {
+		untrack(l.name)
+		C.cgt_release(&l.impl, 1)
+	}, lost{C.cgt_t(h.impl), h.name()})
+}
+
+func (h *handle) name() uintptr { return uintptr(unsafe.Pointer(h)) }
 
 // Close frees the tensor's memory unless something else in libtorch still uses it (a view, the graph
 // of a loss, an optimiser). Closing it again does nothing; using it afterwards panics.
@@ -117,7 +126,7 @@ func (t *Tensor) Close() {
 		h.cleanup.Stop()
 	}
 	p := C.cgt_t(h.impl)
-	untrack(h)
+	untrack(h.name())
 	h.impl = nil
 	C.cgt_release(&p, 1)
 }

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -122,7 +123,7 @@ func (s *Scope) release() {
 	drop := func(h *handle) {
 		if h.scope == s && h.impl != nil {
 			impls = append(impls, C.cgt_t(h.impl))
-			untrack(h)
+			untrack(h.name())
 			h.impl = nil
 		}
 	}
@@ -159,11 +160,20 @@ func (s *Scope) Keep(t Tensor) Tensor {
 	}
 	h.scope = s.parent
 	if s.parent != nil {
-		s.parent.kept = append(s.parent.kept, h)
+		s.parent.keep(h)
 		return t
 	}
-	h.cleanup = runtime.AddCleanup(h, releaseOne, uintptr(h.impl))
+	h.addCleanup()
 	return t
+}
+
+// keep takes over a handle of an inner scope. A loop that keeps something in every round and closes
+// it in the next must not grow the list, so closed handles are dropped before it doubles.
+func (s *Scope) keep(h *handle) {
+	if len(s.kept) == cap(s.kept) {
+		s.kept = slices.DeleteFunc(s.kept, func(h *handle) bool { return h.impl == nil || h.scope != s })
+	}
+	s.kept = append(s.kept, h)
 }
 
 // Len returns the number of live tensors that the scope owns.

@@ -119,6 +119,14 @@ static cgt_rts (*p_cgt_optimizer_state)(cgt_optimizer* o, int64_t param);
 cgt_rts cgt_optimizer_state(cgt_optimizer* o, int64_t param) { cgt_rts r = p_cgt_optimizer_state(o, param); r.scope = gt_scope; return r; }
 static char* (*p_cgt_optimizer_set_state)(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first, cgt_t second);
 char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first, cgt_t second) { return p_cgt_optimizer_set_state(o, param, step, first, second); }
+static cgt_rt (*p_cgt_conv_chain)(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
+cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual) { cgt_rt r = p_cgt_conv_chain(x, stages, n, residual); r.scope = gt_scope; return r; }
+static char* (*p_cgt_kernels_set)(int64_t mode, const char* choice_file);
+char* cgt_kernels_set(int64_t mode, const char* choice_file) { return p_cgt_kernels_set(mode, choice_file); }
+static cgt_rs (*p_cgt_kernels_choices)(void);
+cgt_rs cgt_kernels_choices(void) { return p_cgt_kernels_choices(); }
+static cgt_rs (*p_cgt_kernels_instructions)(void);
+cgt_rs cgt_kernels_instructions(void) { return p_cgt_kernels_instructions(); }
 static double (*p_cgt_bench_add)(int64_t n);
 double cgt_bench_add(int64_t n) { return p_cgt_bench_add(n); }
 static void (*p_cgt_bench_nop)(void);
@@ -662,6 +670,10 @@ const gt_entry gt_entries[] = {
     {"cgt_optimizer_size", (void**)&p_cgt_optimizer_size},
     {"cgt_optimizer_state", (void**)&p_cgt_optimizer_state},
     {"cgt_optimizer_set_state", (void**)&p_cgt_optimizer_set_state},
+    {"cgt_conv_chain", (void**)&p_cgt_conv_chain},
+    {"cgt_kernels_set", (void**)&p_cgt_kernels_set},
+    {"cgt_kernels_choices", (void**)&p_cgt_kernels_choices},
+    {"cgt_kernels_instructions", (void**)&p_cgt_kernels_instructions},
     {"cgt_bench_add", (void**)&p_cgt_bench_add},
     {"cgt_bench_nop", (void**)&p_cgt_bench_nop},
     {"cgt_op_empty", (void**)&p_cgt_op_empty},

@@ -157,6 +157,20 @@ cgt_rts cgt_optimizer_state(cgt_optimizer* o, int64_t param);
 char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first,
                               cgt_t second);
 
+// Runs of convolution, ReLU and BatchNorm as one operation: kernels/conv_block.h says what and how.
+typedef struct {
+  int64_t order;  // kernels::Order
+  cgt_t weight, bias, gamma, beta, running_mean, running_var;
+  int64_t stride[2], padding[2], dilation[2];
+  int64_t groups;
+  double momentum, eps;
+  int8_t training;
+} cgt_stage;
+cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
+char* cgt_kernels_set(int64_t mode, const char* choice_file);
+cgt_rs cgt_kernels_choices(void);
+cgt_rs cgt_kernels_instructions(void);
+
 // For measuring the cost of a call: n additions of two small tensors inside C++, in nanoseconds each.
 double cgt_bench_add(int64_t n);
 void cgt_bench_nop(void);

@@ -46,12 +46,17 @@ func (b *BatchNorm2dModule) Forward(x torch.Tensor) torch.Tensor {
 		panic(&torch.Error{Op: "BatchNorm2d", Message: "expected 4D input"})
 	}
 	var mean, variance torch.Tensor
-	batch := b.isTraining || b.RunningMean.T == nil
+	batch := b.countStep()
 	if b.TrackRunningStats {
 		mean, variance = b.RunningMean, b.RunningVar
 	}
+	return F.BatchNorm(x, mean, variance, b.Weight, b.Bias, batch, b.Momentum, b.Eps)
+}
+
+// countStep counts a training step and tells whether the batch's own statistics are used.
+func (b *BatchNorm2dModule) countStep() bool {
 	if b.isTraining && b.NumBatchesTracked.T != nil {
 		b.NumBatchesTracked.AddScalarI(1)
 	}
-	return F.BatchNorm(x, mean, variance, b.Weight, b.Bias, batch, b.Momentum, b.Eps)
+	return b.isTraining || b.RunningMean.T == nil
 }

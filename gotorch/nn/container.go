@@ -22,13 +22,32 @@ func Sequential(modules ...IModule) *SequentialModule {
 
 // Forward feeds inputs to the first module and returns what the last one returns. Each module has a
 // method Forward that takes what the one before returns; most take and return one torch.Tensor.
+// Convolutions run together with the ReLU and BatchNorm2d behind them, as torch.ConvChain.
 func (s *SequentialModule) Forward(inputs ...interface{}) interface{} {
 	must(len(s.Modules) > 0, "an empty Sequential has no Forward")
-	for i, m := range s.Modules {
-		inputs = s.forward(i, m, inputs)
+	modules := s.leaves(nil)
+	for i := 0; i < len(modules); {
+		if x, ok := single(inputs); ok {
+			if stages, n := chain(modules[i:]); n > 0 {
+				inputs = []interface{}{torch.ConvChain(x, stages, torch.Tensor{})}
+				i += n
+				continue
+			}
+		}
+		inputs = s.forward(i, modules[i], inputs)
+		i++
 	}
 	must(len(inputs) == 1, "the last module of a Sequential must return one value, it returned %d", len(inputs))
 	return inputs[0]
+}
+
+// single is the one tensor that inputs hold, if they are that.
+func single(inputs []interface{}) (torch.Tensor, bool) {
+	if len(inputs) != 1 {
+		return torch.Tensor{}, false
+	}
+	x, ok := inputs[0].(torch.Tensor)
+	return x, ok
 }
 
 func (s *SequentialModule) forward(i int, m IModule, inputs []interface{}) []interface{} {
@@ -37,11 +56,9 @@ func (s *SequentialModule) forward(i int, m IModule, inputs []interface{}) []int
 		case interface {
 			Forward(torch.Tensor) torch.Tensor
 		}:
-			if x, ok := inputs[0].(torch.Tensor); ok {
+			if x, ok := single(inputs); ok {
 				return append(inputs[:0:0], f.Forward(x))
 			}
-		case *SequentialModule:
-			return append(inputs[:0:0], f.Forward(inputs...))
 		}
 	}
 	f := reflect.ValueOf(m).MethodByName("Forward")

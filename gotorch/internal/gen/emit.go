@@ -92,7 +92,7 @@ func Generate(dir string) (map[string][]byte, error) {
 		"stubs_gen.c":        []byte(emitStubs(all)),
 		"abi_gen.go": []byte("// " + notice + "\n\npackage gotorch\n\n// abi names the C interface this " +
 			"package speaks; a libcgotorch of another one is refused.\nconst abi = \"" + abi + "\"\n"),
-		"cgo_gen.go": []byte(emitCgo(all, used)),
+		"cgo_gen.go":      []byte(emitCgo(all, used)),
 		"ops_gen.go":      goOps,
 		"ops_gen_test.go": []byte(emitTable(ops)),
 	}, nil

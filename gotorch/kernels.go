@@ -1,0 +1,93 @@
+package gotorch
+
+// #include "stubs.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+// ConvOrder says what follows the convolution of a ConvStage, in order.
+type ConvOrder int64
+
+// The orders the kernels know.
+const (
+	ConvOnly     ConvOrder = iota // convolution
+	ConvReLU                      // convolution, ReLU
+	ConvReLUNorm                  // convolution, ReLU, BatchNorm: fastai's order
+	ConvNorm                      // convolution, BatchNorm
+	ConvNormReLU                  // convolution, BatchNorm, ReLU: ResNet's order
+)
+
+// ConvStage is a two-dimensional convolution with what follows it.
+type ConvStage struct {
+	Order                     ConvOrder
+	Weight                    Tensor // (out, in/groups, kernel height, kernel width)
+	Bias                      Tensor // (out), or none
+	Stride, Padding, Dilation [2]int64
+	Groups                    int64
+	// What follows are BatchNorm2d's, each (out) or none.
+	Gamma, Beta, RunningMean, RunningVar Tensor
+	Momentum, Eps                        float64
+	// Training normalises with the batch's statistics and moves the running ones by Momentum.
+	Training bool
+}
+
+func (s ConvStage) c() C.cgt_stage {
+	const op = "ConvChain"
+	pair := func(p [2]int64) [2]C.int64_t { return [2]C.int64_t{C.int64_t(p[0]), C.int64_t(p[1])} }
+	return C.cgt_stage{
+		order: C.int64_t(s.Order), weight: s.Weight.c(op), bias: s.Bias.orNil(op), gamma: s.Gamma.orNil(op), beta: s.Beta.orNil(op),
+		running_mean: s.RunningMean.orNil(op), running_var: s.RunningVar.orNil(op),
+		stride: pair(s.Stride), padding: pair(s.Padding), dilation: pair(s.Dilation),
+		groups: C.int64_t(s.Groups), momentum: C.double(s.Momentum), eps: C.double(s.Eps), training: cbool(s.Training),
+	}
+}
+
+// ConvChain applies the stages to x (N, C, H, W) in turn, as one differentiable operation equal in
+// value to the separate ones; on the CPU own kernels run it where they cover it and are faster. A
+// residual of the result's shape is added to the last stage, with ConvNormReLU before its ReLU; pass
+// Tensor{} for none.
+func ConvChain(x Tensor, stages []ConvStage, residual Tensor) Tensor {
+	list := make([]C.cgt_stage, len(stages))
+	for i, s := range stages {
+		list[i] = s.c()
+	}
+	r := C.cgt_conv_chain(x.c("ConvChain"), unsafe.SliceData(list), C.int64_t(len(list)), residual.orNil("ConvChain"))
+	runtime.KeepAlive(x)
+	runtime.KeepAlive(stages)
+	runtime.KeepAlive(residual)
+	return born(r, "ConvChain")
+}
+
+// kernelModes are the words SetKernels knows, by their number in the native library.
+var kernelModes = []string{"auto", "own", "libtorch"}
+
+// SetKernels chooses who convolves on the CPU: "auto" times own kernels and libtorch's once for each
+// layer shape and keeps the faster, "own" and "libtorch" always take the one. choiceFile remembers what
+// auto chose between processes; "" remembers nothing.
+func SetKernels(mode, choiceFile string) error {
+	for i, known := range kernelModes {
+		if mode == known {
+			need()
+			file := C.CString(choiceFile)
+			defer C.free(unsafe.Pointer(file))
+			return Try(func() { check(C.cgt_kernels_set(C.int64_t(i), file), "SetKernels") })
+		}
+	}
+	return fmt.Errorf("kernels is %q; it must be auto, own or libtorch", mode)
+}
+
+// KernelChoices tells what auto has timed and chosen, a line for each layer shape.
+func KernelChoices() string {
+	need()
+	return text(C.cgt_kernels_choices(), "KernelChoices")
+}
+
+// KernelInstructions is the instruction set that own kernels run with here: avx512, avx2 or portable.
+func KernelInstructions() string {
+	need()
+	return text(C.cgt_kernels_instructions(), "KernelInstructions")
+}
