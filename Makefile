@@ -71,6 +71,10 @@ golden: peers ## make the golden files of the tests anew, with PyTorch, fastai a
 check-bare: ## make train and make test in a chroot with only git, make and ca-certificates (root)
 	@scripts/check/bare.sh
 
+.PHONY: bundle
+bundle: build ## build/bundle: binary, libraries and launcher for machines that have a Python torch
+	@$(env) scripts/setup/bundle.sh
+
 .PHONY: clean
 clean: ## remove what was built; the user's cache stays
 	rm -rf bin build lib
