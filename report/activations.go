@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"io"
 	"math"
 
 	"github.com/wangkuiyi/orrery/report/npz"
@@ -37,6 +38,23 @@ func LoadActivations(path string) (*Activations, error) {
 	if err != nil {
 		return nil, err
 	}
+	a, err := activationsOf(arrays)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return a, nil
+}
+
+// DecodeActivations reads the content of activations.npz, which has so many bytes.
+func DecodeActivations(r io.ReaderAt, size int64) (*Activations, error) {
+	arrays, err := npz.Decode(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return activationsOf(arrays)
+}
+
+func activationsOf(arrays map[string]npz.Array) (*Activations, error) {
 	a := &Activations{}
 	a.Modules, _ = arrays["modules"].Data.([]string)
 	a.Steps, _ = arrays["steps"].Data.([]int64)
@@ -45,7 +63,7 @@ func LoadActivations(path string) (*Activations, error) {
 	a.NearZero, _ = arrays["near_zero"].Data.([]float32)
 	a.Histogram, _ = arrays["histogram"].Data.([]uint32)
 	if err := a.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return a, nil
 }

@@ -23,34 +23,14 @@ type Assets struct {
 // NewAssets joins the chart library (with its licence) and the named scripts
 // of the page folder. The policy forbids every request: pictures are data: URIs.
 func NewAssets(scripts ...string) (Assets, error) {
-	read := func(name string) (string, error) {
-		text, err := page.ReadFile("page/" + name)
-		return string(text), err
-	}
-	licence, err := read("uplot/LICENSE")
+	texts, err := join(scripts...)
 	if err != nil {
 		return Assets{}, err
 	}
-	var code, style strings.Builder
-	fmt.Fprintf(&code, "/*\n%s\n*/\n", licence)
-	for _, name := range append([]string{"uplot/uPlot.iife.min.js", "charts.js"}, scripts...) {
-		text, err := read(name)
-		if err != nil {
-			return Assets{}, err
-		}
-		code.WriteString(text + "\n")
-	}
-	for _, name := range []string{"uplot/uPlot.min.css", "style.css"} {
-		text, err := read(name)
-		if err != nil {
-			return Assets{}, err
-		}
-		style.WriteString(text + "\n")
-	}
-	digest := sha256.Sum256([]byte(code.String()))
+	digest := sha256.Sum256([]byte(texts.Script))
 	return Assets{
-		Style:  template.CSS(style.String()),
-		Script: template.JS(code.String()),
+		Style:  template.CSS(texts.Style),
+		Script: template.JS(texts.Script),
 		Policy: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" +
 			base64.StdEncoding.EncodeToString(digest[:]) + "'; base-uri 'none'; form-action 'none'",
 	}, nil
@@ -58,4 +38,38 @@ func NewAssets(scripts ...string) (Assets, error) {
 
 func templates() (*template.Template, error) {
 	return template.ParseFS(page, "page/*.html")
+}
+
+// Texts are a style sheet and a script to be served as files.
+type Texts struct{ Style, Script string }
+
+// Scripts gives the chart library with its licence, charts.js, and the style.
+func Scripts() (Texts, error) { return join() }
+
+func join(scripts ...string) (Texts, error) {
+	read := func(name string) (string, error) {
+		text, err := page.ReadFile("page/" + name)
+		return string(text), err
+	}
+	licence, err := read("uplot/LICENSE")
+	if err != nil {
+		return Texts{}, err
+	}
+	var code, style strings.Builder
+	fmt.Fprintf(&code, "/*\n%s\n*/\n", licence)
+	for _, name := range append([]string{"uplot/uPlot.iife.min.js", "charts.js"}, scripts...) {
+		text, err := read(name)
+		if err != nil {
+			return Texts{}, err
+		}
+		code.WriteString(text + "\n")
+	}
+	for _, name := range []string{"uplot/uPlot.min.css", "style.css"} {
+		text, err := read(name)
+		if err != nil {
+			return Texts{}, err
+		}
+		style.WriteString(text + "\n")
+	}
+	return Texts{style.String(), code.String()}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"image/draw"
 	"strings"
 	"sync"
+	"unicode"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
@@ -102,10 +103,11 @@ func ellipsis(face font.Face, text string, width fixed.Int26_6) string {
 	return "…"
 }
 
-// printable replaces control characters, which have no glyph.
+// printable replaces control and format characters: they have no glyph, and
+// could steer a terminal or turn the direction of the text.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
 			return ' '
 		}
 		return r

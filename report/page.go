@@ -56,7 +56,7 @@ type runView struct {
 	Charts            []Chart
 	Tiles             []Tile
 	Notes             []Note // damaged files; those not yet written are told in their sections
-	History           []epochRow
+	History           []EpochRow
 	HasLoss, HasSteps bool
 	ShowBatch         template.URL
 	TopLossGrid       template.URL
@@ -75,7 +75,8 @@ type runView struct {
 
 type fact struct{ Name, Value string }
 
-type epochRow struct {
+// An EpochRow is a row of the epoch table as text, with fastai's six decimals.
+type EpochRow struct {
 	Epoch                                int
 	TrainLoss, ValidLoss, Accuracy, Time string
 	Best                                 bool
@@ -93,7 +94,7 @@ func (r *Run) view(assets Assets) any {
 	v := runView{
 		Title: r.Name + " · Orrery", Name: r.Name, Assets: assets, run: r,
 		HasLoss: len(r.Steps) > 0 || len(r.History) > 0, HasSteps: len(r.Steps) > 0,
-		History: epochRows(r.History), Charts: r.Charts(chartPoints),
+		History: EpochRows(r.History), Charts: r.Charts(chartPoints),
 		Tiles: r.Tiles(), Environment: r.environment(), Command: r.command(),
 		Recipe: recipeFacts(r.Recipe), RecipeText: r.Recipe, Log: r.Log,
 	}
@@ -148,11 +149,12 @@ func pictureURI(path string) (template.URL, error) {
 	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(content)), nil
 }
 
-func epochRows(history []Epoch) []epochRow {
-	rows := make([]epochRow, len(history))
+// EpochRows makes the epoch table; of several rows the most accurate is marked.
+func EpochRows(history []Epoch) []EpochRow {
+	rows := make([]EpochRow, len(history))
 	best := -1
 	for i, e := range history {
-		rows[i] = epochRow{Epoch: e.Epoch, TrainLoss: six(e.TrainLoss), ValidLoss: six(e.ValidLoss), Accuracy: six(e.Accuracy), Time: clock(e.Seconds)}
+		rows[i] = EpochRow{Epoch: e.Epoch, TrainLoss: six(e.TrainLoss), ValidLoss: six(e.ValidLoss), Accuracy: six(e.Accuracy), Time: clock(e.Seconds)}
 		if !math.IsNaN(e.Accuracy) && (best < 0 || e.Accuracy > history[best].Accuracy) {
 			best = i
 		}

@@ -96,6 +96,12 @@ const orreryCharts = (function () {
     live.set(spec.id, { spec: spec, host: host, plot: new uPlot(options(spec, widthOf(host)), data, host) });
   }
 
+  // Takes every chart away.
+  function clear() {
+    for (const one of live.values()) one.plot.destroy();
+    live.clear();
+  }
+
   // After a change of colours everything is drawn anew.
   function redraw() {
     for (const one of [...live.values()]) {
@@ -119,5 +125,5 @@ const orreryCharts = (function () {
   window.addEventListener("beforeprint", () => { document.documentElement.classList.add("print"); redraw(); });
   window.addEventListener("afterprint", () => { document.documentElement.classList.remove("print"); redraw(); });
 
-  return { show: show, live: live };
+  return { show: show, clear: clear, live: live };
 })();
