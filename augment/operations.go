@@ -90,14 +90,14 @@ func operate(out, in *data.Picture, op Op) bool {
 	case "Brightness":
 		eachByte(out, in, func(v float32) float32 { return v * float32(1+m) })
 	case "Color":
-		blended(out, in, float32(1+m), func(i int) float32 { return grey(in.Pix[i:]) })
+		blended(out, in, 1+m, func(i int) float32 { return grey(in.Pix[i:]) })
 	case "Contrast":
 		var sum float64
 		for i := 0; i < len(in.Pix); i += 4 {
 			sum += float64(grey(in.Pix[i:]))
 		}
 		mean := float32(sum / float64(len(in.Pix)/4))
-		blended(out, in, float32(1+m), func(int) float32 { return mean })
+		blended(out, in, 1+m, func(int) float32 { return mean })
 	case "Sharpness":
 		return sharpened(out, in, float32(1+m))
 	case "Posterize":
@@ -125,7 +125,13 @@ func operate(out, in *data.Picture, op Op) bool {
 
 // grey is the luma without its fraction.
 func grey(p []uint8) float32 {
-	return float32(math.Floor(float64(float32(p[0])*luma[0] + float32(p[1])*luma[1] + float32(p[2])*luma[2])))
+	v := addScaled(addScaled(float32(p[0])*luma[0], float32(p[1]), luma[1]), float32(p[2]), luma[2])
+	return float32(math.Floor(float64(v)))
+}
+
+// addScaled is a + b*scale rounded once, as PyTorch's vectorised add with alpha does.
+func addScaled(a, b, scale float32) float32 {
+	return float32(math.FMA(float64(b), float64(scale), float64(a)))
 }
 
 func toByte(v float32) uint8 { return uint8(min(max(v, 0), 255)) }
@@ -150,11 +156,11 @@ func channels(out, in *data.Picture, lut [3]*[256]uint8) {
 }
 
 // blended is in*ratio + other*(1-ratio), cut off at 0 and 255, without its fraction.
-func blended(out, in *data.Picture, ratio float32, other func(i int) float32) {
+func blended(out, in *data.Picture, ratio float64, other func(i int) float32) {
 	for i := 0; i < len(in.Pix); i += 4 {
-		add := other(i) * (1 - ratio)
+		o := other(i)
 		for c := range 3 {
-			out.Pix[i+c] = toByte(float32(in.Pix[i+c])*ratio + add)
+			out.Pix[i+c] = toByte(addScaled(float32(in.Pix[i+c])*float32(ratio), o, float32(1-ratio)))
 		}
 		out.Pix[i+3] = 255
 	}
