@@ -66,9 +66,9 @@ func (c *noiseCube) addOctave(r *rand.Rand, cells int, weight float32) {
 	}
 }
 
-// at interpolates the noise at a point given in cells, within +-2^14 of 0.
+// at interpolates the noise at a point given in cells, within +-1000 of 0.
 func (c *noiseCube) at(x, y, z float32) float32 {
-	const lift, mask = 1 << 14, noiseSide - 1 // a multiple of the side, to make the numbers positive
+	const lift, mask = 1 << 10, noiseSide - 1 // a multiple of the side, to make the numbers positive
 	x, y, z = x+lift, y+lift, z+lift
 	ix, iy, iz := int(x), int(y), int(z)
 	fx, fy, fz := x-float32(ix), y-float32(iy), z-float32(iz)
