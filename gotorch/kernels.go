@@ -1,5 +1,6 @@
 package gotorch
 
+// #include <stdlib.h>
 // #include "stubs.h"
 import "C"
 
@@ -83,11 +84,15 @@ func SetKernels(mode, choiceFile string) error {
 // KernelChoices tells what auto has timed and chosen, a line for each layer shape.
 func KernelChoices() string {
 	need()
-	return text(C.cgt_kernels_choices(), "KernelChoices")
+	r := C.cgt_kernels_choices()
+	check(r.err, "KernelChoices")
+	return takeString(r.v)
 }
 
 // KernelInstructions is the instruction set that own kernels run with here: avx512, avx2 or portable.
 func KernelInstructions() string {
 	need()
-	return text(C.cgt_kernels_instructions(), "KernelInstructions")
+	r := C.cgt_kernels_instructions()
+	check(r.err, "KernelInstructions")
+	return takeString(r.v)
 }

@@ -1,10 +1,6 @@
 package models
 
-import (
-	torch "github.com/wangkuiyi/gotorch"
-	"github.com/wangkuiyi/gotorch/nn"
-	F "github.com/wangkuiyi/gotorch/nn/functional"
-)
+import "github.com/wangkuiyi/gotorch/nn"
 
 // CNN8MaxSize is the largest side, in pixels, that eight halvings bring to 1.
 const CNN8MaxSize = 256
@@ -29,14 +25,13 @@ func cnn8(o Options) *nn.SequentialModule {
 		stages = append(stages, cnn8Stage(cnn8Channels[i], cnn8Channels[i+1], kernel, o.ReLU, o.BatchNorm))
 	}
 	head := cnn8Stage(cnn8Channels[last], int64(o.Classes), cnn8Kernels[last], false, false)
-	flatten := nn.Functional(func(x torch.Tensor) torch.Tensor { return torch.Flatten(x, 1, -1) })
-	return nn.Sequential(append(stages, head, flatten)...)
+	return nn.Sequential(append(stages, head, nn.Flatten())...)
 }
 
 func cnn8Stage(in, out, kernel int64, relu, batchNorm bool) nn.IModule {
 	layers := []nn.IModule{nn.Conv2d(in, out, kernel, 2, kernel/2, 1, 1, true, "zeros")}
 	if relu {
-		layers = append(layers, nn.Functional(func(x torch.Tensor) torch.Tensor { return F.Relu(x, false) }))
+		layers = append(layers, nn.ReLU())
 	}
 	if batchNorm {
 		layers = append(layers, nn.BatchNorm2d(out, 1e-5, 0.1, true, true))

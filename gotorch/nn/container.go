@@ -51,14 +51,11 @@ func single(inputs []interface{}) (torch.Tensor, bool) {
 }
 
 func (s *SequentialModule) forward(i int, m IModule, inputs []interface{}) []interface{} {
-	if len(inputs) == 1 {
-		switch f := m.(type) {
-		case interface {
-			Forward(torch.Tensor) torch.Tensor
-		}:
-			if x, ok := single(inputs); ok {
-				return append(inputs[:0:0], f.Forward(x))
-			}
+	if f, ok := m.(interface {
+		Forward(torch.Tensor) torch.Tensor
+	}); ok {
+		if x, ok := single(inputs); ok {
+			return append(inputs[:0:0], f.Forward(x))
 		}
 	}
 	f := reflect.ValueOf(m).MethodByName("Forward")
