@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,6 +51,9 @@ func TestElementTypes(t *testing.T) {
 			o := LoaderOptions{BatchSize: 5, Workers: 2, Train: true, Layout: layout}
 			floats := func(b *Batch) []float32 { return append([]float32(nil), b.Images...) }
 			raw := func(b *Batch) []byte {
+				if want := map[Layout][]int64{NCHW: {5, 3, 20, 20}, NHWC: {5, 20, 20, 3}}[layout]; !slices.Equal(b.Shape(), want) {
+					t.Errorf("shape %v, want %v", b.Shape(), want)
+				}
 				if b.Images != nil {
 					t.Error("Images is set for another type than float32")
 				}

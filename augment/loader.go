@@ -182,6 +182,15 @@ type Batch struct {
 	pool   *bufferPool
 }
 
+// Shape is that of the images: [N, 3, Size, Size] or [N, Size, Size, 3].
+func (b *Batch) Shape() []int64 {
+	n, s := int64(b.N), int64(b.Size)
+	if b.Layout == NHWC {
+		return []int64{n, s, s, 3}
+	}
+	return []int64{n, 3, s, s}
+}
+
 // Release gives the memory back for another batch; Images must not be used afterwards. A second
 // call does nothing.
 func (b *Batch) Release() {

@@ -52,7 +52,7 @@ func (w *Worker) Close() { w.k.Close() }
 // [Size, Size, 3] by layout, in [0, 1] before normalisation. area is [Pipeline.AreaStep] of the
 // batch the sample belongs to.
 func (w *Worker) Apply(dst []float32, pic *data.Picture, prm Params, area bool, layout Layout) error {
-	return w.ApplyAs(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)), Float32, pic, prm, area, layout)
+	return w.ApplyAs(unsafe.Slice((*byte)(pointer(dst)), 4*len(dst)), Float32, pic, prm, area, layout)
 }
 
 // ApplyAs is Apply for any element type: dst holds [Pipeline.Elements] elements of it in the
@@ -85,7 +85,7 @@ func (w *Worker) ApplyAs(dst []byte, dtype Dtype, pic *data.Picture, prm Params,
 		w.planes = make([]float32, w.p.Elements())
 	}
 	job.Layout, job.Dtype = kernel.NCHW, kernel.Float32
-	if err := w.k.Run(pic.Pix, pic.Width, pic.Height, &job, unsafe.Pointer(unsafe.SliceData(w.planes))); err != nil {
+	if err := w.k.Run(pic.Pix, pic.Width, pic.Height, &job, pointer(w.planes)); err != nil {
 		return err
 	}
 	w.finish(prm, dtype)
@@ -113,15 +113,23 @@ func (w *Worker) finish(prm Params, dtype Dtype) {
 		recolour(w.planes, w.spare, w.p.size, t, prm)
 	}
 	if dtype != Uint8 {
-		n := len(w.planes) / 3
-		for c := range 3 {
-			if w.p.scale[c] == 1 && w.p.shift[c] == 0 {
-				continue
-			}
-			for i := c * n; i < (c+1)*n; i++ {
-				w.planes[i] = w.planes[i]*w.p.scale[c] + w.p.shift[c]
-			}
-		}
+		w.normalize(w.planes)
 	}
 	eraseAll(w.planes, w.p.size, prm)
 }
+
+// normalize is x*scale + shift, channel by channel.
+func (w *Worker) normalize(planes []float32) {
+	n := len(planes) / 3
+	for c := range 3 {
+		scale, shift := w.p.scale[c], w.p.shift[c]
+		if scale == 1 && shift == 0 {
+			continue
+		}
+		for i := c * n; i < (c+1)*n; i++ {
+			planes[i] = planes[i]*scale + shift
+		}
+	}
+}
+
+func pointer(v []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(v)) }
