@@ -70,7 +70,7 @@ func (k *known) claim(one *seen, sums []string, alike bool) (other *seen, exact 
 				continue
 			}
 		}
-		if mini.Difference(one.mini) <= picture.NearDifference {
+		if picture.Near(mini, one.mini) {
 			return other, false
 		}
 	}

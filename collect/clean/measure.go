@@ -156,7 +156,7 @@ func (c *Catalogue) findPairs() {
 			if hashes[i].Distance(hashes[j]) > picture.NearDistance {
 				continue
 			}
-			if a, b := mini(i), mini(j); a != nil && b != nil && a.Difference(b) <= picture.NearDifference {
+			if a, b := mini(i), mini(j); a != nil && b != nil && picture.Near(a, b) {
 				pairs = append(pairs, [2]int{items[j].ID, items[i].ID})
 			}
 		}

@@ -4,12 +4,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"image"
+	"math"
 	"math/bits"
 )
 
 const (
 	miniSide = 32 // cells on a side of a Mini
-	samples  = 6  // points looked at on a side of a cell
+	samples  = 12 // points looked at on a side of a cell
 )
 
 // Mini is a picture in 32 x 32 cells of red, green and blue from 0 to 255, whatever its shape was.
@@ -166,13 +167,29 @@ func ParseHash(text string) (Hash, error) {
 }
 
 // Two pictures are near duplicates when their hashes are near and, since a hash knows no colours and little of dark or even pictures,
-// when their cells are near too. The bounds were set on photos scaled, compressed and cropped by a few pixels (TestNearOnPhotos).
+// when their cells are near too, by their contrast. Photos halved, scaled to 200 pixels or compressed to JPEG quality 30 stay within
+// 9 bits and 2.3 levels, and frames of a turning globe on black (2 to 5 bits, 1.3 to 6 levels) mostly do not count: see TestAlikeOnPhotos.
 const (
-	NearDistance   = 12
-	NearDifference = 5.0
+	NearDistance  = 10
+	nearLevels    = 1.5  // mean absolute difference of cells that any two may have
+	nearContrast  = 0.05 // or as a part of the standard deviation of the cells' luma
+	nearestLevels = 4.0  // and no more than this
 )
 
-// Near tells whether two pictures are the same but for scale and compression.
+// Near tells whether two pictures whose hashes are within NearDistance are the same but for scale and compression.
 func Near(a, b *Mini) bool {
-	return a.Hash().Distance(b.Hash()) <= NearDistance && a.Difference(b) <= NearDifference
+	return a.Difference(b) <= min(nearestLevels, max(nearLevels, nearContrast*min(a.contrast(), b.contrast())))
+}
+
+// contrast is the standard deviation of the cells' luma.
+func (m *Mini) contrast() float64 {
+	var sum, squares float64
+	for y := range miniSide {
+		for x := range miniSide {
+			luma := float64(m.grey(x, y)) / 1000
+			sum, squares = sum+luma, squares+luma*luma
+		}
+	}
+	mean := sum / (miniSide * miniSide)
+	return math.Sqrt(max(0, squares/(miniSide*miniSide)-mean*mean))
 }

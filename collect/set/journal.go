@@ -26,7 +26,8 @@ type Entry struct {
 	Moves  []Move    `json:"moves,omitempty"`
 	Undoes int       `json:"undoes,omitempty"`
 	Redoes int       `json:"redoes,omitempty"`
-	Done   int       `json:"done,omitempty"` // alone on its line: step Done was made in full
+	Done   int       `json:"done,omitempty"` // alone on its line: step Done is over
+	Void   bool      `json:"void,omitempty"` // with Done: none of its moves was possible
 }
 
 // Outcome is what a step did.
@@ -51,6 +52,10 @@ func (s *Set) count(entry Entry) {
 		}
 	}
 	switch {
+	case entry.Void:
+		if n := len(s.steps); n > 0 && s.steps[n-1].Seq == entry.Done {
+			s.steps = s.steps[:n-1]
+		}
 	case entry.Done != 0 || entry.Seq == 0:
 	case entry.Undoes != 0:
 		pop(&s.steps, &s.undone)
@@ -75,15 +80,13 @@ func (s *Set) finishMoves(entries []Entry) error {
 	if last.Done != 0 || done[last.Seq] {
 		return nil
 	}
-	if _, _, err := s.makeMoves(last.Moves); err != nil {
-		return err
-	}
+	s.makeMoves(last.Moves)
 	return s.journal.add(Entry{Done: last.Seq})
 }
 
-// makeMoves renames files, leaving out those whose source is gone or whose target is taken: those are what a killed
-// process had already done, or what someone did by hand.
-func (s *Set) makeMoves(moves []Move) (made []bool, skipped []string, err error) {
+// makeMoves renames files and says which it could not: those whose source is gone or whose target is taken are what a
+// killed process had already done, or what someone did by hand.
+func (s *Set) makeMoves(moves []Move) (made []bool, skipped []string) {
 	folders := map[string]bool{}
 	made = make([]bool, len(moves))
 	for i, move := range moves {
@@ -96,18 +99,16 @@ func (s *Set) makeMoves(moves []Move) (made []bool, skipped []string, err error)
 		case errors.Is(err, fs.ErrExist):
 			skipped = append(skipped, move.To+": is taken")
 		default:
-			return made, skipped, err
+			skipped = append(skipped, fmt.Sprintf("%s: %v", move.From, err))
 		}
 	}
 	for folder := range folders {
-		if err := syncDir(s.root, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return made, skipped, err
-		}
+		_ = syncDir(s.root, folder) // the journal is synced: a power cut that loses a rename finds it there
 	}
 	for folder := range folders { // an emptied folder goes; one with files stays, since Remove takes empty ones only
-		s.root.Remove(folder)
+		_ = s.root.Remove(folder)
 	}
-	return made, skipped, nil
+	return made, skipped
 }
 
 // commit writes a step to the journal, makes its moves, and brings the records up to date.
@@ -127,17 +128,22 @@ func (s *Set) commit(entry Entry) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("%s: %w", journalName, err)
 	}
 	s.count(entry)
-	made, skipped, err := s.makeMoves(entry.Moves)
+	made, skipped := s.makeMoves(entry.Moves)
 	for n, move := range entry.Moves {
 		if i, known := s.byFile[move.From]; known && made[n] {
 			s.place(i, move.To)
 		}
 	}
 	outcome := Outcome{Seq: entry.Seq, What: entry.What, Moves: entry.Moves, Moved: len(entry.Moves) - len(skipped), Skipped: skipped}
-	if err != nil {
-		return outcome, err
+	over := Entry{Done: entry.Seq, Void: outcome.Moved == 0 && entry.Undoes == 0 && entry.Redoes == 0}
+	s.count(over)
+	if err := s.journal.add(over); err != nil {
+		return outcome, fmt.Errorf("%s: %w", journalName, err)
 	}
-	return outcome, s.journal.add(Entry{Done: entry.Seq})
+	if outcome.Moved == 0 && len(skipped) > 0 {
+		return outcome, fmt.Errorf("nothing could be moved: %s", strings.Join(skipped[:min(3, len(skipped))], "; "))
+	}
+	return outcome, nil
 }
 
 // Undo takes back the newest step not yet undone.
