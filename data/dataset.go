@@ -46,6 +46,10 @@ type Options struct {
 	IgnoreOrientation bool // leave pixels as stored where EXIF says they lie otherwise
 	MinShort          int  // see DecodeOptions; 0 decodes at full size
 	Log               *slog.Logger
+
+	// Progress, if not nil, is called while the planets are rendered, which
+	// happens once for a user.
+	Progress func(done, total int)
 }
 
 func (o Options) withDefaults() Options {
@@ -149,13 +153,6 @@ func Open(ctx context.Context, source string, o Options) (*Dataset, error) {
 	if err != nil {
 		l.files.close()
 		return nil, err
-	}
-	for _, s := range d.Skipped {
-		o.Log.Debug("left out", "path", s.Path, "reason", s.Reason)
-	}
-	if n := len(d.Skipped); n > 0 {
-		s := d.Skipped[0]
-		o.Log.Warn("files left out", "count", n, "first", s.Path, "reason", s.Reason)
 	}
 	return d, nil
 }
