@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/wangkuiyi/orrery/report/internal/atomicfile"
+	"github.com/wangkuiyi/orrery/report/internal/whole"
 	"github.com/wangkuiyi/orrery/report/tensorboard"
 )
 
@@ -40,7 +40,7 @@ func WriteEvents(dir string) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, tensorboard.FileName(start, "orrery"))
-	err = atomicfile.Write(path, func(out io.Writer) error {
+	err = whole.Write(path, func(out io.Writer) error {
 		w := tensorboard.NewWriter(out, start)
 		r.scalarEvents(w, clock)
 		r.activationEvents(w, clock)

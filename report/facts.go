@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -132,20 +133,41 @@ func (r *Run) environment() []fact {
 		if key == "command" {
 			continue
 		}
-		value := string(x.Extra[key])
-		if text, err := strconv.Unquote(value); err == nil {
-			value = text
-		}
-		facts = append(facts, fact{key, short(value)})
+		facts = append(facts, fact{strings.ReplaceAll(key, "_", " "), short(plain(x.Extra[key]))})
 	}
 	return facts
 }
 
-// command repeats the run: what result.json's "command" says, or the recipe by its file.
+// plain is a JSON value as people read it: text without quotes, lists with commas, numbers to four digits.
+func plain(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	var number float64
+	if json.Unmarshal(value, &number) == nil && string(value) != "null" {
+		return strconv.FormatFloat(number, 'g', 4, 64)
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) == nil && len(list) > 0 {
+		parts := make([]string, len(list))
+		for i, one := range list {
+			parts[i] = plain(one)
+		}
+		return strings.Join(parts, ", ")
+	}
+	return string(value)
+}
+
+// command repeats the run: the words of result.json's "command", or the recipe by its file.
 func (r *Run) command() string {
 	if r.Result != nil {
-		if text, err := strconv.Unquote(string(r.Result.Extra["command"])); err == nil && text != "" {
-			return text
+		var words []string
+		if err := json.Unmarshal(r.Result.Extra["command"], &words); err == nil && len(words) > 0 {
+			for i, word := range words {
+				words[i] = quote(printable(word))
+			}
+			return strings.Join(words, " ")
 		}
 	}
 	words := []string{"orrery", "train"}

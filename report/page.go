@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/wangkuiyi/orrery/report/internal/atomicfile"
+	"github.com/wangkuiyi/orrery/report/internal/whole"
 )
 
 // chartPoints is how many points of a long series a page's chart gets.
@@ -44,7 +44,7 @@ func writePage(path, name string, view func(Assets) any) error {
 		return fmt.Errorf("page assets: %w", err)
 	}
 	content := view(assets)
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return whole.Write(path, func(w io.Writer) error {
 		return all.ExecuteTemplate(w, name, content)
 	})
 }

@@ -61,7 +61,7 @@ func TestPageNamesNoOutsideAddress(t *testing.T) {
 			t.Errorf("the page points at %q", target)
 		}
 	}
-	for _, want := range []string{"The MIT License (MIT)", "Leon Sorokin"} {
+	for _, want := range []string{"The MIT License (MIT)", "Leon Sorokin", "orrery train &#39;my photos&#39; --lr 0.003</pre>", "<th>first step seconds</th><td>0.8123</td>", "<td>a, b</td>"} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/wangkuiyi/orrery/report/internal/atomicfile"
+	"github.com/wangkuiyi/orrery/report/internal/whole"
 )
 
 // A Prediction is what the network said of one picture.
@@ -22,7 +22,7 @@ type Prediction struct {
 // WritePredictions writes predictions.csv: the columns path, label, and
 // p0, p1, ... with the probability of each class.
 func WritePredictions(path string, list []Prediction) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return whole.Write(path, func(w io.Writer) error {
 		out := csv.NewWriter(w)
 		classes := 0
 		if len(list) > 0 {
@@ -64,7 +64,7 @@ func ReadPredictions(path string, classes int) ([]Prediction, error) {
 	header, err := in.Read()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s is empty, want a header path,label,p0,...", path)
+			return nil, fmt.Errorf("%s is empty, want the header path,label,p0,p1 and so on", path)
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -56,7 +56,7 @@ func writeSample(t testing.TB, epochs, steps int, classes []string) string {
 	put("history.csv", history.String())
 	put("steps.csv", table.String())
 	put("result.json", `{"accuracy":0.7815,"valid_loss":0.612345,"train_images":2254,"valid_images":563,"skipped_images":2,"epochs":5,"seconds":73.4,
-"images_per_second":181.7,"data_wait_fraction":0.0123,"peak_rss_bytes":1503238553,"device":"cpu","threads":2,"libtorch":"2.11.0","commit":"0123abc","recipe":{"lr":0.003},"go":"go1.26.8"}`)
+"images_per_second":181.7,"data_wait_fraction":0.0123,"peak_rss_bytes":1503238553,"device":"cpu","threads":2,"libtorch":"2.11.0","commit":"0123abc","recipe":{"lr":0.003},"go":"go1.26.8","command":["orrery","train","my photos","--lr","0.003"],"first_step_seconds":0.812345,"classes":["a","b"]}`)
 	put("log.jsonl", `{"time":"2026-11-24T03:00:00Z","level":"INFO","msg":"found pictures","images":2817,"classes":4}
 {"time":"2026-11-24T03:00:01Z","level":"WARN","msg":"left out","path":"earth/<b>x</b>.jpg","reason":"truncated"}
 `)

@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/wangkuiyi/orrery/report/internal/atomicfile"
+	"github.com/wangkuiyi/orrery/report/internal/whole"
 )
 
 // The colours of the plots' lines, the same as the pages' in light mode.
@@ -179,7 +179,7 @@ func save(folder, name string, width, height float64, paint func(c draw.Canvas))
 		{".svg", vgsvg.New(w, h)},
 	} {
 		paint(draw.New(kind.canvas))
-		err := atomicfile.Write(filepath.Join(folder, name+kind.ending), func(out io.Writer) error {
+		err := whole.Write(filepath.Join(folder, name+kind.ending), func(out io.Writer) error {
 			_, err := kind.canvas.WriteTo(out)
 			return err
 		})

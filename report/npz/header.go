@@ -56,7 +56,7 @@ func readHeader(in io.Reader) (header, error) {
 	}
 	h := header{descr: string(m[1])}
 	if string(m[2]) == "True" {
-		return header{}, errors.New("Fortran order is not supported; save with numpy.ascontiguousarray")
+		return header{}, errors.New("the order is Fortran's, which is not supported; save with numpy.ascontiguousarray")
 	}
 	for _, side := range strings.Split(string(m[3]), ",") {
 		side = strings.TrimSpace(side)

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/wangkuiyi/orrery/report/internal/atomicfile"
+	"github.com/wangkuiyi/orrery/report/internal/whole"
 )
 
 // An Array is one named array.
@@ -36,7 +36,7 @@ const (
 
 // Write puts arrays into a compressed .npz file; it appears whole or not at all.
 func Write(path string, arrays ...Array) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, arrays...) })
+	return whole.Write(path, func(w io.Writer) error { return Encode(w, arrays...) })
 }
 
 // Encode writes the .npz file to w.

@@ -151,7 +151,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{magic + "\x09\x00", "version 9"},
 		{magic + "\x01\x00\xff\x00{", "the header is cut short"},
 		{magic + "\x02\x00\xff\xff\xff\xff", "too long"},
-		{npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", "abcd"), "Fortran order"},
+		{npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", "abcd"), "the order is Fortran"},
 		{npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "abcd"), `type ">f4" is not supported`},
 		{npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "abcd"), `type "|O" is not supported`},
 		{npy("{'descr': '<U-1', 'fortran_order': False, 'shape': (1,), }", ""), "is not supported"},
