@@ -15,7 +15,13 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 		return nil, tooFewClasses(source, l)
 	}
 	classes := slices.Clone(l.classes)
-	slices.Sort(classes)
+	if !l.ordered {
+		slices.Sort(classes)
+	}
+	var left int
+	if l.entries, left = settleTest(l.entries); left > 0 {
+		o.Log.Info("the test pictures are left alone, since there are validation pictures", "count", left)
+	}
 	index := map[string]int{}
 	folded := map[string]string{}
 	for i, c := range classes {
@@ -43,6 +49,8 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 	d := &Dataset{Source: source, Classes: classes, Skipped: l.skipped, files: l.files, opts: o}
 	// Header after header may be fine and no picture be: decode until one is.
 	decoded := make([]bool, len(classes))
+	bad := make([]int, len(classes)) // files seen, all bad where none decodes
+	firstBad := make([]Skipped, len(classes))
 	var scratch Picture
 	for i, e := range l.entries {
 		label := index[l.classes[e.class]]
@@ -50,16 +58,16 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			b, err := l.files.read(e.path)
-			if err == nil {
-				err = decodeAs(&scratch, b, headers[i], d.DecodeOptions())
-			}
-			if err != nil {
+			if err := decodeEntry(&scratch, l.files, e.path, d.DecodeOptions()); err != nil {
 				reasons[i] = plain(err).Error()
 			} else {
 				decoded[label] = true
 			}
 		}
+		if reasons[i] != "" && firstBad[label].Path == "" {
+			firstBad[label] = Skipped{e.path, reasons[i]}
+		}
+		bad[label]++
 		if reasons[i] != "" {
 			d.Skipped = append(d.Skipped, Skipped{e.path, reasons[i]})
 			continue
@@ -76,7 +84,7 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 	slices.SortFunc(d.Skipped, func(a, b Skipped) int { return strings.Compare(a.Path, b.Path) })
 	for label, ok := range decoded {
 		if !ok {
-			return nil, noneReadable(d, l, label)
+			return nil, noneReadable(d, label, bad[label], firstBad[label])
 		}
 	}
 	return d, nil
@@ -93,23 +101,31 @@ func tooFewClasses(source string, l *listing) error {
 }
 
 // noneReadable says that a class has no picture, with the first reason.
-func noneReadable(d *Dataset, l *listing, label int) error {
+func noneReadable(d *Dataset, label, n int, first Skipped) error {
 	name := d.Classes[label]
-	n, reason := 0, ""
-	for _, s := range d.Skipped {
-		if strings.HasPrefix(s.Path, name+"/") {
-			if n++; n == 1 {
-				reason = fmt.Sprintf(" (%s: %s)", s.Path, s.Reason)
-			}
-		}
-	}
 	if n == 0 {
 		return fmt.Errorf("%s: the class folder %s holds no pictures; add some or remove the folder", d.Source, name)
 	}
-	return fmt.Errorf("%s: none of the %d files in the class folder %s is a readable picture%s; replace them or remove the folder", d.Source, n, name, reason)
+	return fmt.Errorf("%s: none of the %d files of the class %s is a readable picture (%s: %s); replace them or remove the class",
+		d.Source, n, name, first.Path, first.Reason)
+}
+
+// decodeEntry reads and decodes one file, or takes its pixels as they are.
+func decodeEntry(p *Picture, f files, path string, o DecodeOptions) error {
+	if r, ok := f.(rawPixels); ok {
+		return r.picture(p, path)
+	}
+	b, err := f.read(path)
+	if err != nil {
+		return err
+	}
+	return DecodeInto(p, b, o)
 }
 
 func header(f files, path string, maxPixels int) (Header, error) {
+	if r, ok := f.(rawPixels); ok {
+		return r.header(path), nil
+	}
 	h, err := f.open(path)
 	if err != nil {
 		return Header{}, err

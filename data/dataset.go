@@ -1,5 +1,6 @@
-// Package data turns a folder of class folders, a .zip of one or the word
-// "planets" into a Dataset: samples with labels, a split and decoded pixels.
+// Package data turns a folder of class folders, an archive of one, a .csv, the
+// files of a known set or the word "planets" into a Dataset: samples with
+// labels, a split and decoded pixels.
 package data
 
 import (
@@ -26,7 +27,7 @@ type Skipped struct {
 // after Open; its methods may be called by many goroutines.
 type Dataset struct {
 	Source  string    // as given to Open
-	Classes []string  // sorted
+	Classes []string  // sorted, or in the order of the source's label numbers
 	Samples []Sample  // sorted by Path
 	Skipped []Skipped // sorted by Path
 	Headers []Header  // of Samples, in their order
@@ -112,12 +113,12 @@ func (d *Dataset) Picture(i int) (*Picture, error) {
 // PictureInto reads and decodes sample i into the memory of p, which grows
 // when it is too small. The error names the file.
 func (d *Dataset) PictureInto(p *Picture, i int) error {
-	b, err := d.Bytes(i)
-	if err != nil {
-		return err
-	}
-	if err := DecodeInto(p, b, d.DecodeOptions()); err != nil {
-		return fmt.Errorf("%s: %w", d.Samples[i].Path, err)
+	return d.decodeInto(p, i, d.DecodeOptions())
+}
+
+func (d *Dataset) decodeInto(p *Picture, i int, o DecodeOptions) error {
+	if err := decodeEntry(p, d.files, d.Samples[i].Path, o); err != nil {
+		return fmt.Errorf("%s: %w", d.Samples[i].Path, plain(err))
 	}
 	return nil
 }
@@ -135,7 +136,16 @@ func (d *Dataset) Close() error {
 	return d.files.close()
 }
 
-// Open opens a set: a folder of class folders, a .zip of one, or "planets".
+// Open opens a set. source is one of
+//   - a folder of class folders, or of a folder train and one valid (val,
+//     validation, test) of class folders each;
+//   - a .zip or .tar of one, with or without one folder around it;
+//   - a .csv or .tsv of path,label[,split], paths relative to it;
+//   - a .tar, or a folder of them, in webdataset's layout: KEY.jpg, KEY.cls;
+//   - a folder of CIFAR-10's or CIFAR-100's binary files, or of IDX files
+//     (MNIST, Fashion-MNIST);
+//   - the word "planets", the built-in set.
+//
 // The header of every file is read now, in parallel; pixels are decoded
 // later, except that of each class pictures are decoded until one succeeds.
 // Files that are no readable picture end up in Skipped. It is an error when

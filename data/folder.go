@@ -120,10 +120,14 @@ func listFolder(ctx context.Context, root string) (*listing, error) {
 		}
 		subfolders = append(subfolders, e.Name())
 	}
-	w := walker{ctx: ctx, root: root, l: l}
+	w := walker{ctx: ctx, root: root, l: l, classOf: map[string]int{}}
+	if sides(subfolders) {
+		if done, err := w.walkSides(subfolders); done || err != nil {
+			return l, err
+		}
+	}
 	for _, name := range subfolders {
-		l.classes = append(l.classes, name)
-		if err := w.walk(name, len(l.classes)-1, partUnknown, nil); err != nil {
+		if err := w.walk(name, w.class(name), partUnknown, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -138,6 +142,56 @@ type walker struct {
 	ctx  context.Context
 	root string
 	l    *listing
+
+	classOf map[string]int
+}
+
+// class returns the index of the class, adding it if it is new.
+func (w *walker) class(name string) int {
+	c, ok := w.classOf[name]
+	if !ok {
+		c = len(w.l.classes)
+		w.classOf[name] = c
+		w.l.classes = append(w.l.classes, name)
+	}
+	return c
+}
+
+// walkSides walks train/CLASS and valid/CLASS. It does nothing when one of the
+// folders holds pictures itself: then train is a class, of railways say.
+func (w *walker) walkSides(names []string) (done bool, err error) {
+	type below struct{ side, class string }
+	var all []below
+	for _, side := range names {
+		dir, err := os.ReadDir(filepath.Join(w.root, side))
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", filepath.Join(w.root, side), plain(err))
+		}
+		folders := 0
+		for _, e := range dir {
+			switch {
+			case junk(e.Name()):
+			case isDir(filepath.Join(w.root, side, e.Name())):
+				all = append(all, below{side, e.Name()})
+				folders++
+			default:
+				w.l.stray++
+				if h, err := header(w.l.files, side+"/"+e.Name(), 0); err == nil && h.Width > 0 {
+					w.l.stray = 0
+					return false, nil
+				}
+			}
+		}
+		if folders == 0 {
+			return false, nil
+		}
+	}
+	for _, b := range all {
+		if err := w.walk(b.side+"/"+b.class, w.class(b.class), partOf(b.side), nil); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 // walk adds every file under path to the class. Links to folders are

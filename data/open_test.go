@@ -168,7 +168,7 @@ func TestFolderErrors(t *testing.T) {
 		"one class":   {tree(t, map[string]string{"set/cat/a.jpg": "@jpeg-420", "set/dog/a.jpg": "@jpeg-420"}), []string{"one class folder (set)", "are the class folders inside"}},
 		"empty class": {tree(t, map[string]string{"cat/a.jpg": "@jpeg-420", "dog/": ""}), []string{"class folder dog holds no pictures"}},
 		"none readable": {tree(t, map[string]string{"cat/a.jpg": "@jpeg-420", "dog/a.jpg": "x", "dog/b.jpg": "@jpeg-420/cut"}),
-			[]string{"none of the 2 files in the class folder dog", "dog/a.jpg: not a picture"}},
+			[]string{"none of the 2 files of the class dog", "dog/a.jpg: not a picture"}},
 		"case": {tree(t, map[string]string{"Cat/a.jpg": "@jpeg-420", "cat/b.jpg": "@jpeg-420"}), []string{`"Cat" and "cat" differ only by case`}},
 	} {
 		d, err := Open(context.Background(), c.source, Options{})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -21,6 +22,12 @@ type files interface {
 	// it.
 	identity(path string) (string, error)
 	close() error
+}
+
+// rawPixels is a source whose entries are pixels already, not picture files.
+type rawPixels interface {
+	header(path string) Header
+	picture(p *Picture, path string) error
 }
 
 // file is one file opened for reading its header.
@@ -38,6 +45,7 @@ type listing struct {
 	skipped []Skipped // what the listing itself refused
 	stray   int       // files that lie in no class folder
 	hint    string    // what to do when there are too few classes
+	ordered bool      // classes stand in the order of the source's labels
 }
 
 // entry is one candidate: a path and the index of its class.
@@ -54,6 +62,7 @@ const (
 	partUnknown part = iota
 	partTrain
 	partValid
+	partTest // validates where the source has no validation part, else is left out
 )
 
 // planetsWord is the name of the built-in set.
@@ -76,10 +85,14 @@ func list(ctx context.Context, source string, o Options) (*listing, error) {
 		return nil, fmt.Errorf("%s: %w", source, plain(err))
 	}
 	if fi.IsDir() {
-		return listFolder(ctx, source)
+		return listDir(ctx, source)
 	}
 	if !fi.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is neither a folder nor a file", source)
+	}
+	switch strings.ToLower(filepath.Ext(source)) {
+	case ".csv", ".tsv":
+		return listCSV(ctx, source)
 	}
 	kind, err := sniffArchive(source)
 	if err != nil {
@@ -88,8 +101,45 @@ func list(ctx context.Context, source string, o Options) (*listing, error) {
 	switch kind {
 	case "zip":
 		return listZip(ctx, source)
+	case "tar":
+		return listTar(ctx, source, []string{source})
+	case "gzip", "zstd":
+		return nil, fmt.Errorf("%s is packed with %s and cannot be read from the middle; unpack it first", source, kind)
 	}
-	return nil, fmt.Errorf("%s is a file (%s), but a set is a folder of class folders or a .zip of one; give the folder", source, kind)
+	return nil, fmt.Errorf("%s is a file (%s), but a set is a folder of class folders, a .zip or .tar of one, or a .csv; give the folder", source, kind)
+}
+
+// listDir lists a folder: of class folders, or, where it has no folders, of
+// tar shards, CIFAR's binary batches or IDX files.
+func listDir(ctx context.Context, root string) (*listing, error) {
+	dir, err := os.ReadDir(root)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", root, plain(err))
+	}
+	var shards []string
+	for _, e := range dir {
+		name := e.Name()
+		switch {
+		case junk(name):
+		case e.IsDir() || e.Type()&fs.ModeSymlink != 0 && isDir(filepath.Join(root, name)):
+			return listFolder(ctx, root)
+		case strings.HasSuffix(name, ".tar"):
+			shards = append(shards, filepath.Join(root, name))
+		case name == "data_batch_1.bin", name == "train.bin":
+			return listCIFAR(root)
+		case strings.Contains(name, "-idx3-ubyte"):
+			return listIDX(root)
+		}
+	}
+	if len(shards) > 0 {
+		return listTar(ctx, root, shards)
+	}
+	return listFolder(ctx, root)
+}
+
+func isDir(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
 }
 
 // sniffArchive names what a file given in place of a folder holds.
@@ -110,6 +160,12 @@ func sniffArchive(path string) (string, error) {
 		return "empty", nil
 	case strings.HasPrefix(string(b), "PK\x03\x04"), strings.HasPrefix(string(b), "PK\x05\x06"):
 		return "zip", nil
+	case n >= 262 && string(b[257:262]) == "ustar":
+		return "tar", nil
+	case strings.HasPrefix(string(b), "\x1f\x8b"):
+		return "gzip", nil
+	case strings.HasPrefix(string(b), "\x28\xb5\x2f\xfd"):
+		return "zstd", nil
 	}
 	if t := detect(b); t != "" {
 		return t, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -91,7 +92,7 @@ func (d *Dataset) readSplit(r io.Reader) (train, valid []int, err error) {
 		switch partOf(word) {
 		case partTrain:
 			train = append(train, i)
-		case partValid:
+		case partValid, partTest:
 			valid = append(valid, i)
 		default:
 			return nil, nil, fmt.Errorf("line %d: the split of %s is %q, not train or valid", line, path, word)
@@ -111,8 +112,47 @@ func partOf(word string) part {
 	switch strings.ToLower(word) {
 	case "train", "training":
 		return partTrain
-	case "valid", "val", "validation", "test":
+	case "valid", "val", "validation":
 		return partValid
+	case "test", "testing":
+		return partTest
 	}
 	return partUnknown
+}
+
+// settleTest decides what test pictures are for: they validate where nothing
+// else does. It returns the entries that take part and the number of those
+// that do not.
+func settleTest(entries []entry) ([]entry, int) {
+	valid := slices.ContainsFunc(entries, func(e entry) bool { return e.part == partValid })
+	left := 0
+	kept := entries[:0]
+	for _, e := range entries {
+		if e.part == partTest {
+			if valid {
+				left++
+				continue
+			}
+			e.part = partValid
+		}
+		kept = append(kept, e)
+	}
+	return kept, left
+}
+
+// sides tells whether names, folders that hold folders, are the two sides of a
+// split rather than classes.
+func sides(names []string) bool {
+	var train, other bool
+	for _, n := range names {
+		switch partOf(n) {
+		case partTrain:
+			train = true
+		case partValid, partTest:
+			other = true
+		default:
+			return false
+		}
+	}
+	return train && other
 }

@@ -370,12 +370,8 @@ func (s *Store) Borrow(i int, scratch *Picture) (*Picture, error) {
 
 // decodeInto makes picture i as it is stored.
 func (s *Store) decodeInto(p *Picture, i int) error {
-	b, err := s.d.Bytes(i)
-	if err != nil {
+	if err := s.d.decodeInto(p, i, s.decode); err != nil {
 		return err
-	}
-	if err := DecodeInto(p, b, s.decode); err != nil {
-		return fmt.Errorf("%s: %w", s.d.Samples[i].Path, err)
 	}
 	if w, h := shortSide(p.Width, p.Height, s.opts.ShortSide); w != p.Width || h != p.Height {
 		var small Picture

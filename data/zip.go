@@ -193,25 +193,59 @@ func (z *zipFiles) list(ctx context.Context, l *listing, size int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	prefix := commonTop(good)
-	classOf := map[string]int{}
+	paths := make([]string, len(good))
+	for i, e := range good {
+		paths[i] = e.Name
+	}
+	prefix := commonTop(paths)
+	var kept []string
 	for _, e := range good {
 		p := strings.TrimPrefix(e.Name, prefix)
-		class, _, ok := strings.Cut(p, "/")
+		z.entries[p] = e
+		kept = append(kept, p)
+	}
+	l.classify(kept)
+	return nil
+}
+
+// classify makes entries of slash-separated paths CLASS/FILE, or SIDE/CLASS/FILE
+// where the first parts are the sides of a split.
+func (l *listing) classify(paths []string) {
+	var tops []string
+	split := true
+	seen := map[string]bool{}
+	for _, p := range paths {
+		top, rest, ok := strings.Cut(p, "/")
+		if !ok {
+			continue
+		}
+		if !seen[top] {
+			seen[top] = true
+			tops = append(tops, top)
+		}
+		split = split && strings.Contains(rest, "/")
+	}
+	split = split && sides(tops)
+	classOf := map[string]int{}
+	for _, p := range paths {
+		class, rest, ok := strings.Cut(p, "/")
+		side := partUnknown
+		if ok && split {
+			side = partOf(class)
+			class, _, ok = strings.Cut(rest, "/")
+		}
 		if !ok {
 			l.stray++
 			continue
 		}
-		c, ok := classOf[class]
-		if !ok {
+		c, known := classOf[class]
+		if !known {
 			c = len(l.classes)
 			classOf[class] = c
 			l.classes = append(l.classes, class)
 		}
-		z.entries[p] = e
-		l.entries = append(l.entries, entry{path: p, class: c})
+		l.entries = append(l.entries, entry{p, c, side})
 	}
-	return nil
 }
 
 // refuse returns why an entry of the archive is left out, or "".
@@ -264,17 +298,19 @@ func hasJunk(name string) bool {
 // printable makes a name of an archive fit for a list: valid UTF-8.
 func printable(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
 
-// commonTop returns "top/" when every file lies below one folder top and some
-// lie in folders of it.
-func commonTop(entries []*zip.File) string {
+// commonTop returns "top/" when every file that lies in a folder lies below
+// one folder top, and some lie in folders of it.
+func commonTop(paths []string) string {
 	top, deep := "", false
-	for _, e := range entries {
-		first, rest, ok := strings.Cut(e.Name, "/")
-		if !ok || top != "" && first != top {
+	for _, p := range paths {
+		first, rest, ok := strings.Cut(p, "/")
+		if !ok { // beside the folders, a README say
+			continue
+		}
+		if top != "" && first != top {
 			return ""
 		}
 		top = first
-		// A file beside the class folders, a README say, does not matter.
 		deep = deep || strings.Contains(rest, "/")
 	}
 	if !deep {
