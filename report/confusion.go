@@ -69,9 +69,13 @@ func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// heat runs from nearly white to the first colour of the palette.
+// heat runs from nearly white to dark blue. As on the page it leaves out the
+// third quarter, on which neither dark nor white text would stand out.
 func heat(fraction float64) color.RGBA {
-	from, to := color.RGBA{0xf3, 0xf6, 0xfa, 0xff}, palette[0]
+	if fraction > 0.5 {
+		fraction = 0.5 + fraction/2
+	}
+	from, to := color.RGBA{0xf3, 0xf6, 0xfa, 0xff}, color.RGBA{0x17, 0x4a, 0x9e, 0xff}
 	mix := func(a, b uint8) uint8 { return uint8(float64(a) + (float64(b)-float64(a))*fraction + 0.5) }
 	return color.RGBA{mix(from.R, to.R), mix(from.G, to.G), mix(from.B, to.B), 0xff}
 }
