@@ -18,8 +18,8 @@ type terrain struct {
 
 func newTerrain(r random, flat bool) *terrain {
 	s := &terrain{
-		land: newField(r, r.between(8, 12), 1), coast: newField(r, r.between(28, 40), 1), climate: newField(r, 11, 1.3),
-		swirl: newField(r, r.between(7, 12), 1.5), cloud: newField(r, r.between(16, 26), r.between(1.1, 1.9)),
+		land: newField(r, r.between(10, 16), 1), coast: newField(r, r.between(36, 56), 1), climate: newField(r, 14, 1.3),
+		swirl: newField(r, r.between(12, 18), 1.5), cloud: newField(r, r.between(26, 42), r.between(1.2, 2.2)),
 		level: r.between(-0.08, 0.12), blur: 0.03, ice: r.between(0.86, 0.95), cover: r.between(0.15, 0.75),
 		deep: hex(0x0b2a5c), shelf: hex(0x1c5a8c), forest: hex(0x24502a), grass: hex(0x5c7a38), desert: hex(0xb89a66),
 		frozen: hex(0xeaf0f4), cloudColour: hex(0xf6f8fa), gloss: r.between(0, 0.5), flat: flat,
