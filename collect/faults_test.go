@@ -328,7 +328,7 @@ func TestSummaryPrint(t *testing.T) {
 	if err := s.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"earth  9       8      5     2    2 duplicate, 1 http 404", "commons stopped early: is down", "1 pictures were found for a second class", "5 pictures in planets"} {
+	for _, want := range []string{"earth  9       8      5     2    2 duplicate, 1 http 404", "commons stopped early: is down", "kept in the first only: 1", "5 pictures in planets"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
 		}

@@ -113,7 +113,7 @@ func (s *Summary) Print(w io.Writer) error {
 		return err
 	}
 	if across > 0 {
-		fmt.Fprintf(w, "%d pictures were found for a second class and kept in the first only\n", across)
+		fmt.Fprintf(w, "found for a second class too, and kept in the first only: %d\n", across)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Sources)) {
 		if s.Sources[name].Error != "" {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/wangkuiyi/orrery/collect"
 	"github.com/wangkuiyi/orrery/collect/set"
 )
 
@@ -219,4 +220,19 @@ func EmptyTrash(dir string) (int, error) {
 	}
 	defer s.Close()
 	return s.EmptyTrash()
+}
+
+// Print writes pictures one a line, their facts parted by tabs: file, width x height, bytes, sharpness, group of near duplicates,
+// prediction, and why it cannot be read. A file name that holds control characters is written with escapes; use JSON to get it as it is.
+func Print(w io.Writer, items []Item) error {
+	out := bufio.NewWriter(w)
+	for _, item := range items {
+		predicted := ""
+		if item.Predicted != "" {
+			predicted = fmt.Sprintf("%s %.3f", item.Predicted, item.Probability)
+		}
+		fmt.Fprintf(out, "%s\t%dx%d\t%d\t%.1f\t%d\t%s\t%s\n", collect.Printable(item.File), item.Width, item.Height, item.Bytes, item.Sharpness, item.Group,
+			collect.Printable(predicted), collect.Printable(item.Bad))
+	}
+	return out.Flush()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -257,6 +258,23 @@ func (c *Change) MoveTo(file, class string) error {
 	return c.move(file, class+"/"+path.Base(file))
 }
 
+// files lists the pictures as they will lie after the moves planned so far.
+func (c *Change) files() ([]string, error) {
+	pictures, err := c.set.Scan()
+	if err != nil {
+		return nil, err
+	}
+	now := map[string]bool{}
+	for _, p := range pictures {
+		now[p.File] = true
+	}
+	for _, move := range c.moves {
+		delete(now, move.From)
+		now[move.To] = true
+	}
+	return slices.Sorted(maps.Keys(now)), nil
+}
+
 // Rename plans to give a class another name, its thrown-out pictures included. The new name must be free.
 func (c *Change) Rename(class, to string) error {
 	if err := CheckClass(to); err != nil {
@@ -265,29 +283,29 @@ func (c *Change) Rename(class, to string) error {
 	if class == to {
 		return nil
 	}
-	pictures, err := c.set.Scan()
+	files, err := c.files()
 	if err != nil {
 		return err
 	}
-	found := false
-	for _, p := range pictures {
-		if ClassOf(p.File) == to {
-			return fmt.Errorf("class %q exists already; move the pictures of %q into it instead", to, class)
-		}
-		found = found || ClassOf(p.File) == class
+	has := func(class string) bool {
+		return slices.ContainsFunc(files, func(file string) bool { return ClassOf(file) == class })
 	}
-	if !found {
+	if has(to) {
+		return fmt.Errorf("class %q exists already; move the pictures of %q into it instead", to, class)
+	}
+	if !has(class) {
 		return fmt.Errorf("there is no class %q to rename", class)
 	}
-	for _, p := range pictures {
-		trash, rest := "", p.File
-		if inside, trashed := strings.CutPrefix(p.File, TrashDir+"/"); trashed {
-			trash, rest = TrashDir+"/", inside
+	for _, file := range files {
+		if ClassOf(file) != class {
+			continue
 		}
-		if inside, ours := strings.CutPrefix(rest, class+"/"); ours {
-			if err := c.move(p.File, trash+to+"/"+inside); err != nil {
-				return err
-			}
+		trash, inside := "", strings.TrimPrefix(file, class+"/")
+		if rest, trashed := strings.CutPrefix(file, TrashDir+"/"); trashed {
+			trash, inside = TrashDir+"/", strings.TrimPrefix(rest, class+"/")
+		}
+		if err := c.move(file, trash+to+"/"+inside); err != nil {
+			return err
 		}
 	}
 	return nil

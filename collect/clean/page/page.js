@@ -187,7 +187,6 @@ function newTile(item) {
   picture.alt = '';
   picture.decoding = 'async';
   picture.draggable = false;
-  picture.src = '/thumbnail/' + item.id;
   const name = document.createElement('div');
   name.className = 'name';
   const facts = document.createElement('div');
@@ -195,6 +194,7 @@ function newTile(item) {
   const check = document.createElement('div');
   check.className = 'check';
   check.textContent = '✓';
+  check.setAttribute('aria-hidden', 'true');  // aria-selected says it
   tile.append(picture, name, facts, check);
   fill(tile, item);
   return tile;
@@ -211,8 +211,22 @@ function fill(tile, item) {
   facts.textContent = words.join(' · ');
   facts.classList.toggle('wrong', Boolean(item.bad || (item.predicted && item.predicted !== item.class)));
   tile.title = [item.file, item.bad, item.title, item.author, item.source, item.license].filter(Boolean).join('\n');
-  tile.setAttribute('aria-label', [nameOf(item), item.class, item.width ? item.width + ' by ' + item.height : '', item.bad ? 'unreadable' : '',
-    item.predicted ? 'predicted ' + item.predicted : '', item.license].filter(Boolean).join(', '));
+}
+
+// While the grid flies past, tiles stay empty: loading what is gone a moment later would hold up what stays.
+let flewAt = 0, lastTop = 0, landing = null;
+function loadThumbnails() {
+  const moved = Math.abs(grid.scrollTop - lastTop);
+  lastTop = grid.scrollTop;
+  if (moved > grid.clientHeight / 3) flewAt = performance.now();
+  clearTimeout(landing);
+  if (performance.now() - flewAt < 90) {
+    landing = setTimeout(loadThumbnails, 100);
+    return;
+  }
+  for (const [id, tile] of tiles) {
+    if (!tile.firstChild.hasAttribute('src')) tile.firstChild.src = '/thumbnail/' + id;
+  }
 }
 
 let drawing = false;
@@ -252,6 +266,7 @@ function draw() {
     tile.setAttribute('aria-selected', selected.has(id));
     tile.classList.toggle('at', index === at);
   }
+  loadThumbnails();
   if (items[at]) grid.setAttribute('aria-activedescendant', 'picture-' + items[at].id);
   else grid.removeAttribute('aria-activedescendant');
   const pages = Math.max(1, Math.ceil(items.length / perPage()));
