@@ -6,12 +6,14 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "layer.h"
+#include "recycle.h"
 #include "reference.h"
 
 namespace gotorch::kernels {
@@ -24,7 +26,7 @@ struct StageState {
   Order order = Order::kConv;
   bool batch_statistics = false;
   Channels scale, offset, mean;  // of the BatchNorm: value = raw*scale + offset; empty: none
-  std::vector<double> inv_std;
+  std::vector<double> exact_mean, inv_std;
   bool norm() const { return has_norm(order); }
 };
 
@@ -44,8 +46,10 @@ ConvShape shape_of(const at::Tensor& x, const Stage& s) {
 }
 
 at::Tensor empty_nhwc(int n, int c, int h, int w) {
-  return at::empty({n, c, h, w}, at::TensorOptions().dtype(at::kFloat),
-                   at::MemoryFormat::ChannelsLast);
+  const int64_t col = c, row = w * col, image = h * row;
+  const std::shared_ptr<float> memory = recycled(static_cast<size_t>(n * image));
+  return at::from_blob(
+      memory.get(), {n, c, h, w}, {image, 1, row, col}, [memory](void*) {}, at::kFloat);
 }
 
 const float* data(const at::Tensor& t) { return t.defined() ? t.const_data_ptr<float>() : nullptr; }
@@ -85,6 +89,7 @@ void set_affine(const Stage& s, const std::vector<double>& mean,
   const auto gamma = floats_of(s.gamma, k, 1), beta = floats_of(s.beta, k, 0);
   state->scale = channels(k), state->offset = channels(k), state->mean = channels(k);
   state->inv_std.resize(k);
+  state->exact_mean = mean;
   for (int i = 0; i < k; i++) {
     const double inv = 1 / std::sqrt(variance[i] + s.eps);
     state->inv_std[i] = inv;
@@ -235,9 +240,10 @@ NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
     dgamma[i] = static_cast<float>(dg), dbeta[i] = static_cast<float>(sum[i]);
     r.a[i] = static_cast<float>(slope);
     if (!s.batch_statistics) continue;
-    const double b = -slope * inv * dg / count;
-    r.b[i] = static_cast<float>(b);
-    r.e[i] = static_cast<float>(-slope * sum[i] / count - b * s.mean[i]);
+    r.b[i] = static_cast<float>(-slope * inv * dg / count);
+    // From the rounded a and b, so that the gradients still add up to zero.
+    r.e[i] =
+        static_cast<float>(-double{r.a[i]} * sum[i] / count - double{r.b[i]} * s.exact_mean[i]);
   }
   return r;
 }
@@ -303,8 +309,10 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
       give(at, w);
     }
     if (wanted(at + 1)) {
-      const at::Tensor bias = at::empty({q.k});
-      b.bias_gradient = bias.mutable_data_ptr<float>();
+      const at::Tensor bias = at::zeros({q.k});
+      // The batch's mean takes a bias away again, unless a ReLU stands between: its gradient is zero.
+      if (!s.batch_statistics || relu_first(s.order))
+        b.bias_gradient = bias.mutable_data_ptr<float>();
       give(at + 1, bias);
     }
     // Earlier stages want a gradient only if one of their tensors does.

@@ -9,6 +9,7 @@
 
 #include "choice.h"
 #include "kernels.h"
+#include "recycle.h"
 #include "reference.h"
 
 namespace gotorch::kernels {
@@ -95,6 +96,7 @@ at::Tensor conv_chain(const at::Tensor& x, const std::vector<Stage>& stages,
 
 void set_mode(Mode m) { current_mode = m; }
 Mode mode() { return current_mode; }
+void release_memory() { release_recycled(); }
 const char* instruction_set() { return kernels().name; }
 
 }  // namespace gotorch::kernels

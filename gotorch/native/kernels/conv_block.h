@@ -79,6 +79,9 @@ void set_choice_file(const std::string& path);
 // "avx512", "avx2" or "portable".
 const char* instruction_set();
 
+// Activations and gradients reuse their memory from step to step; this gives what is idle back.
+void release_memory();
+
 // One line per stage shape that auto has timed: shape, own ms, libtorch ms, choice.
 std::string choices();
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "parallel.h"
+#include "recycle.h"
 
 namespace gotorch::kernels {
 
@@ -71,9 +72,7 @@ PackInput pack_task(const ConvShape& q, const Input& in, const RowAffine& row, c
           out};
 }
 
-std::unique_ptr<float[]> floats(ptrdiff_t count) {
-  return std::unique_ptr<float[]>(new float[static_cast<size_t>(count) + 64]);
-}
+std::shared_ptr<float> floats(ptrdiff_t count) { return recycled(static_cast<size_t>(count)); }
 
 // Sums per block and channel, added up in block order: the same result whoever ran which block.
 struct BlockSums {
@@ -173,7 +172,7 @@ struct Backward {
   const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
   const bool halo = a.input_gradient != nullptr;
   const RowAffine row{q, a.input.lazy};
-  std::unique_ptr<float[]> transposed;
+  std::shared_ptr<float> transposed;
 
   explicit Backward(const BackwardArgs& args) : a(args) {
     if (!halo) return;

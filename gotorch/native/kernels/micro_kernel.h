@@ -16,20 +16,21 @@ namespace gotorch::kernels {
 // P pixels by N vectors of channels stay in registers: N loads and P broadcasts feed P*N
 // multiply-adds. A pixel's operand is a list of segments of len consecutive floats (the kernel's
 // rows), the same list of offsets for every pixel.
+//
+// All addresses are x[p] plus one running offset that the pixels share: a pixel pointer that does not
+// find a register is then only read from the stack, once for four columns, never written back.
 template <class I, int P, int N>
 GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segment, int segments,
                               int len, const float* w, typename I::V (&acc)[P][N]) {
   for (int i = 0; i < segments; i++) {
-    const float* at[P];
-#pragma GCC unroll 32
-    for (int p = 0; p < P; p++) at[p] = x[p] + segment[i];
+    ptrdiff_t at = segment[i];
     auto column = [&](int j) __attribute__((always_inline)) {
       typename I::V wv[N];
 #pragma GCC unroll 8
       for (int v = 0; v < N; v++) wv[v] = I::load(w + (j * N + v) * I::W);
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++) {
-        const typename I::V b = I::broadcast(at[p] + j);
+        const typename I::V b = I::broadcast(x[p] + at + j);
 #pragma GCC unroll 8
         for (int v = 0; v < N; v++) acc[p][v] = I::fma(b, wv[v], acc[p][v]);
       }
@@ -38,14 +39,12 @@ GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segme
     for (; j + 4 <= len; j += 4) {
       column(0), column(1), column(2), column(3);
       w += 4 * N * I::W;
-#pragma GCC unroll 32
-      for (int p = 0; p < P; p++) at[p] += 4;
+      at += 4;
     }
     for (; j < len; j++) {
       column(0);
       w += N * I::W;
-#pragma GCC unroll 32
-      for (int p = 0; p < P; p++) at[p] += 1;
+      at++;
     }
   }
 }

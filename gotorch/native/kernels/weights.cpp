@@ -2,24 +2,28 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "kernels.h"
 
 namespace gotorch::kernels {
 
+// Both packings read the weights in the order libtorch keeps them (kernel positions innermost) and write
+// one run per kernel position, so that either side stays within a few cache lines at a time.
+
 void pack_weight(const PackWeight& p, int width, int panel0, int panel1, float* out) {
   const ConvShape& q = p.shape;
-  const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
+  const int taps = q.r * q.s;
   for (int panel = panel0; panel < panel1; panel++) {
-    float* const base = out + panel * len * width;
-    for (int u = 0; u < width; u++) {
-      const int k = panel * width + u;
-      for (int c = 0; c < q.c; c++) {
-        for (int i = 0; i < q.r * q.s; i++) {
-          const float* w = p.weight + k * p.stride_k + c * p.stride_c + i / q.s * p.stride_r +
-                           i % q.s * p.stride_s;
-          base[(static_cast<ptrdiff_t>(i) * q.c + c) * width + u] = k < q.k ? *w : 0;
-        }
+    float* const base = out + static_cast<ptrdiff_t>(panel) * taps * q.c * width;
+    const int valid = std::min(width, q.k - panel * width);
+    const float* const from = p.weight + panel * width * p.stride_k;
+    for (int c = 0; c < q.c; c++) {
+      for (int i = 0; i < taps; i++) {
+        const float* w = from + c * p.stride_c + i / q.s * p.stride_r + i % q.s * p.stride_s;
+        float* y = base + (static_cast<ptrdiff_t>(i) * q.c + c) * width;
+        for (int u = 0; u < valid; u++) y[u] = w[u * p.stride_k];
+        for (int u = valid; u < width; u++) y[u] = 0;
       }
     }
   }
@@ -29,24 +33,40 @@ void pack_weight_transposed(const PackWeight& p, int width_k, int width_c, int p
                             float* out) {
   const ConvShape& q = p.shape;
   const int panels_k = ceil_div(q.k, width_k), panels_c = ceil_div(q.c, width_c);
-  for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
-    const Residue a = residue(klass / q.stride_w, q.pad_h, q.r, q.stride_h);
-    const Residue b = residue(klass % q.stride_w, q.pad_w, q.s, q.stride_w);
-    const ptrdiff_t taps = static_cast<ptrdiff_t>(a.taps) * b.taps * panels_k * width_k;
-    float* const base = out + residue_offset(q, klass, panels_k * width_k, panels_c * width_c);
-    for (int panel = panel0; panel < panel1; panel++) {
-      float* y = base + panel * taps * width_c;
-      for (int pk = 0; pk < panels_k; pk++)
-        for (int i = a.taps - 1; i >= 0; i--)
-          for (int j = b.taps - 1; j >= 0; j--) {
-            const float* w = p.weight + (a.tap0 + q.stride_h * i) * p.stride_r +
-                             (b.tap0 + q.stride_w * j) * p.stride_s;
-            for (int u = 0; u < width_k; u++)
-              for (int e = 0; e < width_c; e++) {
-                const int k = pk * width_k + u, c = panel * width_c + e;
-                *y++ = k < q.k && c < q.c ? w[k * p.stride_k + c * p.stride_c] : 0;
-              }
-          }
+  const int k_padded = panels_k * width_k, block = width_k * width_c;
+  // Where each kernel position's first block of a panel goes, and how far apart its blocks for
+  // consecutive panels of k are.
+  struct Tap {
+    const float* from;
+    float* to;
+    ptrdiff_t step;
+  };
+  std::vector<Tap> list;
+  for (int panel = panel0; panel < panel1; panel++) {
+    list.clear();
+    for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
+      const Residue a = residue(klass / q.stride_w, q.pad_h, q.r, q.stride_h);
+      const Residue b = residue(klass % q.stride_w, q.pad_w, q.s, q.stride_w);
+      const ptrdiff_t taps = static_cast<ptrdiff_t>(a.taps) * b.taps;
+      float* const base = out + residue_offset(q, klass, k_padded, panels_c * width_c) +
+                          panel * taps * k_padded * width_c;
+      for (int i = 0; i < a.taps; i++)
+        for (int j = 0; j < b.taps; j++) {
+          const ptrdiff_t place = static_cast<ptrdiff_t>(a.taps - 1 - i) * b.taps + b.taps - 1 - j;
+          list.push_back({p.weight + (a.tap0 + q.stride_h * i) * p.stride_r +
+                              (b.tap0 + q.stride_w * j) * p.stride_s,
+                          base + place * block, taps * block});
+        }
+    }
+    const int valid = std::min(width_c, q.c - panel * width_c);
+    for (int k = 0; k < k_padded; k++) {
+      const ptrdiff_t from = k * p.stride_k + panel * width_c * p.stride_c;
+      for (int e = 0; e < width_c; e++) {
+        const bool inside = k < q.k && e < valid;
+        for (const Tap& t : list)
+          t.to[k / width_k * t.step + k % width_k * width_c + e] =
+              inside ? t.from[from + e * p.stride_c] : 0;
+      }
     }
   }
 }
@@ -54,15 +74,20 @@ void pack_weight_transposed(const PackWeight& p, int width_k, int width_c, int p
 void unpack_weight(const PackWeight& p, int width, const float* const* parts, int count, int panel0,
                    int panel1, float* out) {
   const ConvShape& q = p.shape;
-  const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
-  for (int k = panel0 * width; k < panel1 * width && k < q.k; k++) {
-    const ptrdiff_t base = k / width * len * width + k % width;
+  const int taps = q.r * q.s;
+  std::vector<float> sum(width);
+  for (int panel = panel0; panel < panel1; panel++) {
+    const ptrdiff_t base = static_cast<ptrdiff_t>(panel) * taps * q.c * width;
+    const int valid = std::min(width, q.k - panel * width);
+    float* const to = out + panel * width * p.stride_k;
     for (int c = 0; c < q.c; c++) {
-      for (int i = 0; i < q.r * q.s; i++) {
+      for (int i = 0; i < taps; i++) {
         const ptrdiff_t at = base + (static_cast<ptrdiff_t>(i) * q.c + c) * width;
-        float sum = parts[0][at];
-        for (int part = 1; part < count; part++) sum += parts[part][at];
-        out[k * p.stride_k + c * p.stride_c + i / q.s * p.stride_r + i % q.s * p.stride_s] = sum;
+        std::copy(parts[0] + at, parts[0] + at + width, sum.begin());
+        for (int part = 1; part < count; part++)
+          for (int u = 0; u < width; u++) sum[u] += parts[part][at + u];
+        float* w = to + c * p.stride_c + i / q.s * p.stride_r + i % q.s * p.stride_s;
+        for (int u = 0; u < valid; u++) w[u * p.stride_k] = sum[u];
       }
     }
   }
