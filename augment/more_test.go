@@ -189,7 +189,7 @@ func TestSizesAreFastais(t *testing.T) {
 		var err error
 		if rrc, ok := tr.(RandomResizedCrop); ok && c.Train {
 			r := &replay{t, c.Drawn}
-			last = cut{r: rrc.rectangle(pic.Width, pic.Height, r), to: c.Size}
+			last = cut{r: rrc.rectangle(pic.Width, pic.Height, r), to: square(c.Size)}
 			if len(r.drawn) > 0 {
 				t.Errorf("%s: fastai drew %d numbers more", c.Name, len(r.drawn))
 			}

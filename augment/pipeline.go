@@ -191,9 +191,7 @@ func (p *Pipeline) job(c cut, prm Params, area bool) kernel.Job {
 	// From -1..1 to pixel centres of the square that fastai samples.
 	to := centres(side)
 	if p.pixels == Exact {
-		if c.to > 0 {
-			j.ItemW, j.ItemH = c.to, c.to
-		}
+		j.ItemW, j.ItemH = c.to.X, c.to.Y
 		if area {
 			j.AreaW, j.AreaH = side, side
 		}

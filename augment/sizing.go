@@ -10,12 +10,18 @@ import (
 )
 
 // cut is one step of the sizing stage: a rectangle, perhaps reaching beyond the picture, and the
-// side it is resized to (0: not).
+// size it is resized to (zero: not).
 type cut struct {
 	r   image.Rectangle
 	pad string
-	to  int
+	to  image.Point
 }
+
+// maxPadded bounds the pixels of a padded square before it is resized. A line of 20,000 pixels would
+// otherwise become 1.6 GB.
+const maxPadded = 1 << 24
+
+func square(n int) image.Point { return image.Pt(n, n) }
 
 // chooser is where random sizes come from: a drawer, or in a test what fastai drew.
 type chooser interface {
@@ -29,7 +35,7 @@ func cuts(t Transform, w, h int, prm Params) []cut {
 	switch t := t.(type) {
 	case Resize:
 		if t.Method == MethodSquish {
-			return []cut{{r: whole, to: t.Size}}
+			return []cut{{r: whole, to: square(t.Size)}}
 		}
 		s := float64(t.Size)
 		m := min(float64(w)/s, float64(h)/s)
@@ -37,18 +43,24 @@ func cuts(t Transform, w, h int, prm Params) []cut {
 			m = max(float64(w)/s, float64(h)/s)
 		}
 		n := max(int(m*s), 1)
+		if t.Method == MethodPad && n*n > maxPadded && n > 8*t.Size {
+			// Here, and only here, the result is not fastai's to the last bit.
+			shrink := 8 * s / float64(max(w, h))
+			small := image.Pt(max(int(float64(w)*shrink), 1), max(int(float64(h)*shrink), 1))
+			return append([]cut{{r: whole, to: small}}, cuts(t, small.X, small.Y, prm)...)
+		}
 		x, y := int(prm.CropX*float64(w-n)), int(prm.CropY*float64(h-n))
-		return []cut{{r: image.Rect(x, y, x+n, y+n), pad: orElse(t.Pad, PadReflection), to: t.Size}}
+		return []cut{{r: image.Rect(x, y, x+n, y+n), pad: orElse(t.Pad, PadReflection), to: square(t.Size)}}
 	case CenterCrop:
 		return []cut{{r: centred(w, h, t.Size), pad: orElse(t.Pad, PadZeros)}}
 	case RandomResizedCrop:
 		if !prm.Train {
 			// 14 % more than Size, in steps of 8 pixels.
 			final := t.Size + int(math.Ceil(float64(t.Size)*0.14/8))*8
-			return []cut{{r: whole, to: final}, {r: centred(final, final, t.Size)}}
+			return []cut{{r: whole, to: square(final)}, {r: centred(final, final, t.Size)}}
 		}
 		d := drawer{rand.New(rand.NewPCG(prm.Seed, 0))}
-		return []cut{{r: t.rectangle(w, h, d), to: t.Size}}
+		return []cut{{r: t.rectangle(w, h, d), to: square(t.Size)}}
 	}
 	return nil
 }
@@ -90,7 +102,7 @@ func (t RandomResizedCrop) rectangle(w, h int, d chooser) image.Rectangle {
 }
 
 // sized runs all but the last of the sizing steps and returns the picture and the rectangle, now
-// inside it, that remain to be resized to side `to` (0: to be used as it is).
+// inside it, that remain to be resized (or to be used as it is).
 func (w *Worker) sized(pic *data.Picture, prm Params) (*data.Picture, cut, error) {
 	last := cut{r: image.Rect(0, 0, pic.Width, pic.Height)}
 	for _, t := range w.p.sizes {
@@ -111,20 +123,20 @@ func (w *Worker) sized(pic *data.Picture, prm Params) (*data.Picture, cut, error
 
 // size is that of the picture the cut makes.
 func (c cut) size() image.Point {
-	if c.to > 0 {
-		return image.Pt(c.to, c.to)
+	if c.to.X > 0 {
+		return c.to
 	}
 	return c.r.Size()
 }
 
 // carryOut makes the picture of a cut inside pic; pic itself when there is nothing to do.
 func (w *Worker) carryOut(pic *data.Picture, c cut) (*data.Picture, error) {
-	if c.to == 0 && c.r == image.Rect(0, 0, pic.Width, pic.Height) {
+	if c.to.X == 0 && c.r == image.Rect(0, 0, pic.Width, pic.Height) {
 		return pic, nil
 	}
 	n := c.size()
 	out := w.picture(n.X, n.Y)
-	if c.to == 0 {
+	if c.to.X == 0 {
 		for y := range n.Y {
 			from := 4 * ((c.r.Min.Y+y)*pic.Width + c.r.Min.X)
 			copy(out.Pix[4*y*n.X:4*(y+1)*n.X], pic.Pix[from:])
