@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wangkuiyi/orrery/report/npz"
 )
 
 // sampleActivations are those of four modules that settle, the last one dead.
@@ -69,6 +71,39 @@ func TestColorDim(t *testing.T) {
 	// The origin is below: bin 39 of step 1 is the brightest and lies at the top right.
 	if m.ColorIndexAt(1, 0) != 255 || m.ColorIndexAt(0, 0) != 0 || m.ColorIndexAt(0, 39) == 0 {
 		t.Errorf("corners are %d, %d, %d", m.ColorIndexAt(1, 0), m.ColorIndexAt(0, 0), m.ColorIndexAt(0, 39))
+	}
+}
+
+// scripts/golden/report_activations.py kept a network's statistics with fastai
+// and what its color_dim draws of them.
+func TestColorDimEqualsFastai(t *testing.T) {
+	const path = "testdata/activations.npz"
+	a, err := LoadActivations(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrays, err := npz.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := arrays["color_dim"].Data.([]float32)
+	if len(want) != len(a.Modules)*HistogramBins*len(a.Steps) || len(a.Steps) < 10 {
+		t.Fatalf("%d values of color_dim for %d modules and %d steps", len(want), len(a.Modules), len(a.Steps))
+	}
+	seen := 0.0
+	for m := range a.Modules {
+		for b, row := range a.ColorDim(m, 0) {
+			for s, got := range row {
+				w := float64(want[(m*HistogramBins+b)*len(a.Steps)+s])
+				if math.Abs(got-w) > 1e-6*math.Max(1, w) {
+					t.Fatalf("module %d bin %d step %d is %v, fastai's %v", m, b, s, got, w)
+				}
+				seen += w
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("the golden is empty")
 	}
 }
 
