@@ -144,7 +144,12 @@ inline at::Scalar scalar(const at::Tensor& a, double v) {
   return at::Scalar(v);
 }
 
-inline at::ScalarType dtype(int8_t d) { return static_cast<at::ScalarType>(d); }
+// Refuses numbers that are no dtype, at which libtorch aborts.
+inline at::ScalarType dtype(int8_t d) {
+  TORCH_CHECK(d >= 0 && d <= static_cast<int8_t>(at::kBFloat16), static_cast<int>(d),
+              " is no dtype");
+  return static_cast<at::ScalarType>(d);
+}
 
 inline at::TensorOptions floats(bool requires_grad) {
   return at::TensorOptions().dtype(at::kFloat).requires_grad(requires_grad);
