@@ -66,7 +66,7 @@ func arguments(t reflect.Type, r *rand.Rand, tensors []torch.Tensor) []reflect.V
 		case reflect.TypeFor[string]():
 			v = words[pick(len(words))]
 		case reflect.TypeFor[torch.Dtype]():
-			v = torch.Dtype(pick(16))
+			v = torch.Dtype(pick(20) - 2)
 		default:
 			panic(fmt.Sprint("no values for ", in))
 		}
