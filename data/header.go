@@ -12,6 +12,7 @@ type Header struct {
 	Format        string // "jpeg", "png", "gif", "webp", "bmp" or "tiff", found in the content
 	Width, Height int    // in pixels as stored, before the orientation is applied
 	Orientation   int    // EXIF orientation 1..8, 1 where there is none
+	Bytes         int64  // size of the file
 
 	density int64 // most pixels a byte of the file can hold, 0 without bound
 
@@ -59,6 +60,7 @@ func ReadHeader(r io.ReaderAt, size int64, maxPixels int) (Header, error) {
 	if h.Orientation < 1 || h.Orientation > 8 {
 		h.Orientation = 1
 	}
+	h.Bytes = size
 	return h, nil
 }
 

@@ -24,7 +24,7 @@ type rawFiles struct {
 }
 
 func (r *rawFiles) header(string) Header {
-	return Header{Format: "raw", Width: r.width, Height: r.height, Orientation: 1}
+	return Header{Format: "raw", Width: r.width, Height: r.height, Orientation: 1, Bytes: int64(r.planes * r.width * r.height)}
 }
 
 func (r *rawFiles) picture(p *Picture, path string) error {
