@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -143,33 +144,58 @@ func (s *Set) load(records []Record, entries []Entry) error {
 		}
 	}
 	s.records = records
-	written := make([]string, len(records))
+	bySHA := map[string][]int{}
 	for i, record := range s.records {
-		written[i] = record.File
-		if record.File != "" {
-			s.byFile[record.File] = i
-		}
+		bySHA[record.SHA256] = append(bySHA[record.SHA256], i)
+	}
+	// A picture's own moves lead from where the manifest has it to where it is, also when the manifest was written in between: moves
+	// from before do not start at its place, or lead back to it. So each picture is followed by itself.
+	trails := make([][]string, len(records)) // the places each was meant to have, latest last
+	for i, record := range s.records {
+		trails[i] = []string{record.File}
 	}
 	for _, entry := range entries {
 		for _, move := range entry.Moves {
-			if i, known := s.byFile[move.From]; known && move.SHA256 != "" && s.records[i].SHA256 == move.SHA256 {
-				s.place(i, move.To)
+			for _, i := range bySHA[move.SHA256] {
+				if move.SHA256 != "" && trails[i][len(trails[i])-1] == move.From {
+					trails[i] = append(trails[i], move.To)
+					break
+				}
 			}
 		}
 		s.count(entry)
 	}
-	for i := range s.records {
-		file := s.records[i].File
-		if file == "" || exists(s.root, file) {
-			continue
-		}
-		if exists(s.root, written[i]) { // a move the journal planned was not possible
-			s.place(i, written[i])
-		} else {
-			s.records[i].Removed = true
+	s.settle(trails)
+	return nil
+}
+
+// settle places each record at the last of its trail. A move that the journal planned may not have been possible; then it is the latest
+// place where a file is and no other record.
+func (s *Set) settle(trails [][]string) {
+	lost := []int{}
+	for i, trail := range trails {
+		if last := trail[len(trail)-1]; last != "" && exists(s.root, last) {
+			s.byFile[last] = i
+		} else if last != "" {
+			lost = append(lost, i)
 		}
 	}
-	return nil
+	for _, i := range lost {
+		s.records[i].Removed = true
+		for _, place := range slices.Backward(trails[i]) {
+			if _, taken := s.byFile[place]; !taken && exists(s.root, place) {
+				s.byFile[place], s.records[i].Removed = i, false
+				trails[i] = append(trails[i], place)
+				break
+			}
+		}
+	}
+	for i, trail := range trails {
+		if last := trail[len(trail)-1]; last != s.records[i].File {
+			s.records[i].File, s.records[i].Class = last, ClassOf(last)
+			s.stale = true
+		}
+	}
 }
 
 // checkMoves refuses a journal that names files outside the set.
