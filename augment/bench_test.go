@@ -16,7 +16,10 @@ import (
 func benchmarkPixels(b *testing.B, pixels Pixels, w, h int) {
 	c := ArticleConfig()
 	c.Pixels = pixels
-	p := mustPipeline(b, c)
+	benchmarkPipeline(b, mustPipeline(b, c), w, h)
+}
+
+func benchmarkPipeline(b *testing.B, p *Pipeline, w, h int) {
 	k, err := p.NewWorker()
 	if err != nil {
 		b.Fatal(err)
@@ -57,6 +60,18 @@ func BenchmarkExact(b *testing.B)      { benchmarkPixels(b, Exact, 384, 512) }
 func BenchmarkFast(b *testing.B)       { benchmarkPixels(b, Fast, 384, 512) }
 func BenchmarkExactLarge(b *testing.B) { benchmarkPixels(b, Exact, 3000, 2000) }
 func BenchmarkFastLarge(b *testing.B)  { benchmarkPixels(b, Fast, 3000, 2000) }
+
+// BenchmarkMore runs each transform that the native pass leaves to a pass of its own, always on.
+func BenchmarkMore(b *testing.B) {
+	for _, t := range []Transform{
+		RandAugment{Ops: 2, Magnitude: 9, Bins: 31}, Saturation{Max: 0.2, P: 1}, Hue{Max: 0.1, P: 1}, Grayscale{P: 1},
+		Blur{Kernel: 5, MinSigma: 1, MaxSigma: 2, P: 1}, RandomErasing{P: 1, MinArea: 0.3, MaxArea: 0.3, MinAspect: 1, Count: 1},
+	} {
+		b.Run(t.Name(), func(b *testing.B) {
+			benchmarkPipeline(b, mustList(b, List{RandomResizedCrop{Size: 200, MinScale: 0.3, MaxScale: 1, MinRatio: 0.75, MaxRatio: 1.33}, t}), 384, 512)
+		})
+	}
+}
 
 // BenchmarkLoader runs whole epochs over trashnet; one operation is one picture.
 func BenchmarkLoader(b *testing.B) {

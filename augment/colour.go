@@ -32,7 +32,7 @@ var luma = [3]float32{0.2989, 0.5870, 0.1140}
 
 // light runs Brightness, Contrast and Saturation over planes of values in [0, 1]: to logits,
 // clamped as fastai clamps them, through the transforms in order, and back.
-func light(planes []float32, run []Transform, prm Params) {
+func (w *Worker) light(planes []float32, run []Transform, prm Params) {
 	neutral := true
 	for _, t := range run {
 		switch t.(type) {
@@ -47,36 +47,30 @@ func light(planes []float32, run []Transform, prm Params) {
 	if neutral {
 		return
 	}
+	w.k.Logit(planes)
 	n := len(planes) / 3
-	add := float32(logit(prm.Brightness))
-	times, keep := float32(prm.Contrast), float32(prm.Saturation)
-	for i := range n {
-		var l [3]float32
-		for c := range 3 {
-			x := float64(min(max(planes[c*n+i], 1e-7), 1-1e-7))
-			l[c] = float32(-math.Log(1/x - 1))
-		}
-		for _, t := range run {
-			switch t.(type) {
-			case Brightness:
-				for c := range l {
-					l[c] += add
-				}
-			case Contrast:
-				for c := range l {
-					l[c] *= times
-				}
-			case Saturation:
-				grey := luma[0]*l[0] + luma[1]*l[1] + luma[2]*l[2]
-				for c := range l {
-					l[c] = l[c]*keep + grey*(1-keep)
-				}
+	for _, t := range run {
+		switch t.(type) {
+		case Brightness:
+			add := float32(logit(prm.Brightness))
+			for i := range planes {
+				planes[i] += add
+			}
+		case Contrast:
+			times := float32(prm.Contrast)
+			for i := range planes {
+				planes[i] *= times
+			}
+		case Saturation:
+			keep := float32(prm.Saturation)
+			r, g, b := planes[:n], planes[n:2*n], planes[2*n:3*n]
+			for i := range r {
+				grey := (luma[0]*r[i] + luma[1]*g[i] + luma[2]*b[i]) * (1 - keep)
+				r[i], g[i], b[i] = r[i]*keep+grey, g[i]*keep+grey, b[i]*keep+grey
 			}
 		}
-		for c := range 3 {
-			planes[c*n+i] = float32(1 / (1 + math.Exp(-float64(l[c]))))
-		}
 	}
+	w.k.Sigmoid(planes)
 }
 
 // recolour runs Hue, Grayscale or Blur over size x size planes; spare is as large.

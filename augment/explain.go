@@ -131,7 +131,7 @@ func (e *explainer) geometry(item *data.Picture) error {
 	exact := *e.p
 	exact.pixels = Exact
 	job := exact.job(cut{r: centred(item.Width, item.Height, item.Width)}, e.prm, area)
-	e.planes = make([]float32, e.p.Elements())
+	e.planes = newPlanes(e.p.Elements())
 	start := time.Now()
 	if err := e.run(item, &job); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (e *explainer) colours() {
 	for _, t := range e.p.colour {
 		start := time.Now()
 		if lit(t) {
-			light(e.planes, []Transform{t}, e.prm)
+			e.w.light(e.planes, []Transform{t}, e.prm)
 		} else {
 			recolour(e.planes, spare, n, t, e.prm)
 		}

@@ -224,11 +224,14 @@ func TestColoursAreTheReferences(t *testing.T) {
 		prm := c.Params
 		prm.CropX, prm.CropY, prm.Zoom = 0.5, 0.5, 1
 		p := mustList(t, l)
-		got := apply(t, p, false, g.pics[c.Picture], prm, NHWC)
-		db := psnr(thin(got, c.Size, 1), g.read(c.stored))
-		t.Logf("%v: %.1f dB", c.Names, db)
-		if db < 70 {
-			t.Errorf("%v of %s: %.1f dB, want 70", c.Names, g.Pictures[c.Picture], db)
+		var got []float32
+		for _, scalar := range []bool{true, false} {
+			got = apply(t, p, scalar, g.pics[c.Picture], prm, NHWC)
+			db := psnr(thin(got, c.Size, 1), g.read(c.stored))
+			t.Logf("%v, scalar %v: %.1f dB", c.Names, scalar, db)
+			if db < 70 {
+				t.Errorf("%v of %s, scalar %v: %.1f dB, want 70", c.Names, g.Pictures[c.Picture], scalar, db)
+			}
 		}
 		// A colour that does nothing leaves the picture alone.
 		still := apply(t, p, false, g.pics[c.Picture], Neutral(), NHWC)

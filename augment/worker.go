@@ -82,7 +82,7 @@ func (w *Worker) ApplyAs(dst []byte, dtype Dtype, pic *data.Picture, prm Params,
 		return w.k.Run(pic.Pix, pic.Width, pic.Height, &job, out)
 	}
 	if w.planes == nil {
-		w.planes = make([]float32, w.p.Elements())
+		w.planes = newPlanes(w.p.Elements())
 	}
 	job.Layout, job.Dtype = kernel.NCHW, kernel.Float32
 	if err := w.k.Run(pic.Pix, pic.Width, pic.Height, &job, pointer(w.planes)); err != nil {
@@ -106,7 +106,7 @@ func (w *Worker) finish(prm Params, dtype Dtype) {
 				for end < len(w.p.colour) && lit(w.p.colour[end]) {
 					end++
 				}
-				light(w.planes, w.p.colour[i:end], prm)
+				w.light(w.planes, w.p.colour[i:end], prm)
 			}
 			continue
 		}
@@ -133,3 +133,6 @@ func (w *Worker) normalize(planes []float32) {
 }
 
 func pointer(v []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(v)) }
+
+// newPlanes has the room behind its values that the kernels want.
+func newPlanes(n int) []float32 { return make([]float32, n, n+8) }

@@ -298,6 +298,24 @@ AVX2 static void light(float *v, int n, float offset, float gain) {
   }
 }
 
+AVX2 static void logit(float *v, int n) {
+  const __m256 one = _mm256_set1_ps(1.0f);
+  const __m256 least = _mm256_set1_ps(1e-7f), most = _mm256_set1_ps(1.0f - 1e-7f);
+  for (int i = 0; i < n; i += 8) {
+    __m256 x = _mm256_min_ps(_mm256_max_ps(_mm256_loadu_ps(v + i), least), most);
+    __m256 l = log2_8(_mm256_div_ps(_mm256_sub_ps(one, x), x));
+    _mm256_storeu_ps(v + i, _mm256_mul_ps(l, _mm256_set1_ps(-0.69314718f)));
+  }
+}
+
+AVX2 static void sigmoid(float *v, int n) {
+  const __m256 one = _mm256_set1_ps(1.0f);
+  for (int i = 0; i < n; i += 8) {
+    __m256 e = exp2_8(_mm256_mul_ps(_mm256_loadu_ps(v + i), _mm256_set1_ps(-1.44269504f)));
+    _mm256_storeu_ps(v + i, _mm256_div_ps(one, _mm256_add_ps(one, e)));
+  }
+}
+
 AVX2 static void affine(float *v, int n, float scale, float shift) {
   const __m256 s = _mm256_set1_ps(scale), t = _mm256_set1_ps(shift);
   for (int i = 0; i < n; i += 8)
@@ -324,7 +342,8 @@ AVX2 static void interleave(const float *planes, int pitch, int n, float *out) {
   }
 }
 
-const orr_ops orr_avx2_ops = {horizontal, vertical, area, sample, light, affine, interleave};
+const orr_ops orr_avx2_ops = {horizontal, vertical, area,   sample,    light,
+                              logit,      sigmoid,  affine, interleave};
 
 #else
 typedef int orr_not_x86_64;  // An empty translation unit is not C.

@@ -279,6 +279,10 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   return ORR_OK;
 }
 
+void orr_logit(orr_worker *w, float *v, int64_t n) { w->ops->logit(v, (int)n); }
+
+void orr_sigmoid(orr_worker *w, float *v, int64_t n) { w->ops->sigmoid(v, (int)n); }
+
 int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out) {
   if (job->out_w <= 0 || job->out_h <= 0) return ORR_BAD_JOB;
   size_t n = (size_t)job->out_w, plane = n * job->out_h;

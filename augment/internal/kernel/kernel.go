@@ -109,6 +109,30 @@ func (w *Worker) Finish(planes []float32, job *Job, out unsafe.Pointer) error {
 	return status(C.orr_finish(w.c, (*C.float)(&planes[0]), &j, out))
 }
 
+// Logit replaces the values by their logits, clamped to [1e-7, 1-1e-7] first. cap(v) must be
+// len(v) rounded up to 8; those behind len are overwritten.
+func (w *Worker) Logit(v []float32) {
+	if w.whole(v) {
+		C.orr_logit(w.c, (*C.float)(&v[0]), C.int64_t(len(v)))
+	}
+}
+
+// Sigmoid takes logits back; v is as for Logit.
+func (w *Worker) Sigmoid(v []float32) {
+	if w.whole(v) {
+		C.orr_sigmoid(w.c, (*C.float)(&v[0]), C.int64_t(len(v)))
+	}
+}
+
+// whole says whether v is not empty. It panics, as an index out of range would, without the room.
+func (w *Worker) whole(v []float32) bool {
+	if len(v) == 0 {
+		return false
+	}
+	_ = v[:(len(v)+7)&^7]
+	return true
+}
+
 func check(pix []uint8, width, height int) error {
 	if width < 1 || height < 1 || cap(pix) < 4*width*height+Pad || len(pix) < 4*width*height {
 		return fmt.Errorf("augment: %d bytes (capacity %d) hold no RGBX picture of %dx%d with %d bytes behind it",

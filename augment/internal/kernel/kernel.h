@@ -54,6 +54,11 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
 // out_w*out_h floats.
 int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out);
 
+// orr_logit replaces n values by their logits, clamped to [1e-7, 1 - 1e-7] first; orr_sigmoid takes
+// logits back. v has room for n rounded up to 8.
+void orr_logit(orr_worker *w, float *v, int64_t n);
+void orr_sigmoid(orr_worker *w, float *v, int64_t n);
+
 // orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels (X unspecified).
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out);

@@ -57,6 +57,9 @@ typedef struct {
   void (*sample)(const orr_view *v, int row, int n, float *planes, int pitch);
   // Lighting in place over n floats (padded to 8).
   void (*light)(float *v, int n, float offset, float gain);
+  // logit(x) in place, x clamped to [1e-7, 1 - 1e-7], and its inverse (n floats, padded to 8).
+  void (*logit)(float *v, int n);
+  void (*sigmoid)(float *v, int n);
   // x*scale + shift in place over n floats (padded to 8).
   void (*affine)(float *v, int n, float scale, float shift);
   // Three planes to n interleaved pixels, float32. Writes exactly 3*n floats.

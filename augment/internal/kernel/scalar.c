@@ -102,6 +102,17 @@ static void light(float *v, int n, float offset, float gain) {
   }
 }
 
+static void logit(float *v, int n) {
+  for (int i = 0; i < n; i++) {
+    float x = fminf(fmaxf(v[i], 1e-7f), 1.0f - 1e-7f);
+    v[i] = -logf((1.0f - x) / x);
+  }
+}
+
+static void sigmoid(float *v, int n) {
+  for (int i = 0; i < n; i++) v[i] = 1.0f / (1.0f + expf(-v[i]));
+}
+
 static void affine(float *v, int n, float scale, float shift) {
   for (int i = 0; i < n; i++) v[i] = v[i] * scale + shift;
 }
@@ -112,4 +123,5 @@ static void interleave(const float *planes, int pitch, int n, float *out) {
   }
 }
 
-const orr_ops orr_scalar_ops = {horizontal, vertical, area, sample, light, affine, interleave};
+const orr_ops orr_scalar_ops = {horizontal, vertical, area,   sample,    light,
+                                logit,      sigmoid,  affine, interleave};
