@@ -68,8 +68,8 @@ golden: peers ## make the golden files of the tests anew, with PyTorch, fastai a
 	@$(env) scripts/check/golden.sh
 
 .PHONY: check-bare
-check-bare: ## make train and make test in a chroot with only git, make and ca-certificates (root)
-	@scripts/check/bare.sh
+check-bare: ## make train and make test in a chroot with only git, make and ca-certificates (BARE=options)
+	@scripts/check/bare.sh $(BARE)
 
 .PHONY: bundle
 bundle: build ## build/bundle: binary, libraries and launcher for machines that have a Python torch

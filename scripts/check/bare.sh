@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Shows that make does all set-up by itself: a Debian with nothing but git, make and ca-certificates, made by
 # debootstrap, clones the last commit into a path with spaces and runs make train, make train again, and make test.
-#   bare.sh [--no-test] [--share] [--keep] [--suite NAME]
-# --share lends it this machine's libtorch, Go modules and linter (less to fetch); --keep leaves the chroot behind.
+#   bare.sh [--no-test] [--share] [--tree] [--keep] [--suite NAME]
+# --share lends it this machine's libtorch, Go modules and linter (less to fetch); --tree takes the
+# working tree in place of the last commit; --keep leaves the chroot behind.
 # The machine's own settings for apt, pip, Go, proxies and certificates hold inside too. Needs root.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
 
-suite=bookworm test=yes share=no stay=no
+suite=bookworm test=yes share=no tree=no stay=no
 while [ $# -gt 0 ]; do
   case $1 in
     --no-test) test=no ;;
     --share) share=yes ;;
+    --tree) tree=yes ;;
     --keep) stay=yes ;;
     --suite)
       suite=$2
@@ -112,6 +114,12 @@ make_chroot() {
   rm -f "$chroot.log"
 }
 
+fetch_project() {
+  git clone --quiet --no-hardlinks "$root" "$chroot$project" || return 1
+  [ $tree = no ] || (cd "$root" && git ls-files -z --cached --others --exclude-standard |
+    tar --null --ignore-failed-read -cf - -T - 2>/dev/null) | tar -xf - -C "$chroot$project"
+}
+
 # An ordinary user without sudo is told in one line what to install.
 told_what_is_missing() {
   local as=(setpriv --reuid 65534 --regid 65534 --clear-groups) said
@@ -142,7 +150,7 @@ step "debootstrap $suite" make_chroot
 lend_settings
 mkdir -p "$chroot$home"
 [ $share = no ] || lend_cache
-step "git clone" git clone --quiet --no-hardlinks "$root" "$chroot$project"
+step "git clone" fetch_project
 step "without root: one line says what is missing" told_what_is_missing
 step "make train, the first" inside make train
 step "its run folder" trained
