@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"image"
 	"image/color"
 	"testing"
@@ -71,4 +72,25 @@ func TestGridOfNothing(t *testing.T) {
 		t.Errorf("blank grid is %v", b)
 	}
 	Grid([]image.Image{image.NewRGBA(image.Rectangle{})}, nil, 1, 1) // an empty picture does no harm
+}
+
+func TestTopLossGrid(t *testing.T) {
+	list := []TopLoss{{Path: "a", Predicted: "saturn", Actual: "earth", Loss: 6.5, Probability: 0.99}, {Path: "gone", Predicted: "x", Actual: "y"}}
+	var asked []string
+	got := TopLossGrid(list, func(path string) (image.Image, error) {
+		asked = append(asked, path)
+		if path == "gone" {
+			return nil, errors.New("no such file")
+		}
+		return image.NewRGBA(image.Rect(0, 0, 10, 10)), nil
+	}, 2, 100)
+	if b := got.Bounds(); b.Dx() != 215 {
+		t.Errorf("width %d, want 215", b.Dx())
+	}
+	if len(asked) != 2 || asked[0] != "a" || asked[1] != "gone" {
+		t.Errorf("asked for %q", asked)
+	}
+	if r, g, b, _ := got.At(160, got.Bounds().Dy()-50).RGBA(); r != 0xdddd || g != r || b != r {
+		t.Errorf("the missing picture is %x %x %x, want grey", r, g, b)
+	}
 }

@@ -105,7 +105,7 @@ func (r *Run) view(assets Assets) any {
 		}
 	}
 	if e := r.Evaluation; e != nil {
-		v.TopLosses = e.TopLosses[:min(len(e.TopLosses), 25)]
+		v.TopLosses = e.TopLosses[:min(len(e.TopLosses), shownTopLosses)]
 		if len(e.Confusion) > 0 {
 			v.Confusion = viewConfusion(e)
 		}

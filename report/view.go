@@ -16,8 +16,11 @@ type scoresView struct {
 	Calibration string
 }
 
-// shownConfused is how many confused pairs the page lists.
-const shownConfused = 10
+// How many rows the page's lists have at most.
+const (
+	shownConfused  = 10
+	shownTopLosses = 12
+)
 
 func (r *Run) scores() *scoresView {
 	i := r.Interpretation
