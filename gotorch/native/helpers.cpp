@@ -34,6 +34,14 @@ at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::
   return at::pow(at::sign(mean) * at::relu(at::abs(mean)) * window, 1 / p);
 }
 
+at::Tensor arange(double begin, double end, double step, at::ScalarType dtype) {
+  if (at::isIntegralType(dtype, /*includeBool=*/true))
+    for (const double v : {begin, end, step})
+      TORCH_CHECK(v == std::trunc(v) && std::abs(v) < 9e15, "an integer type needs whole numbers, not ",
+                  v);
+  return at::arange(begin, end, step, dtype);
+}
+
 at::Tensor element(const at::Tensor& a, at::IntArrayRef index) {
   TORCH_CHECK(static_cast<int64_t>(index.size()) == a.dim(), "the index has ", index.size(),
               " numbers, the tensor ", a.dim(), " dimensions");

@@ -48,7 +48,7 @@ cgt_rt cgt_op_eye(int64_t n, int64_t m, int8_t requiresGrad_) {
 cgt_rt cgt_op_arange(float begin, float end, float step, int8_t requiresGrad_) {
   return one([&] {
     const bool requiresGrad = requiresGrad_ != 0;
-    return at::Tensor(at::arange(begin, end, step, at::kFloat).set_requires_grad(requiresGrad));
+    return at::Tensor(arange(begin, end, step, at::kFloat).set_requires_grad(requiresGrad));
   });
 }
 
@@ -122,7 +122,7 @@ cgt_rt cgt_op_full_of(const int64_t* shape_, int64_t shape_n, double value, int8
 cgt_rt cgt_op_arange_of(double begin, double end, double step, int8_t dtype_) {
   return one([&] {
     const at::ScalarType dtype = cgt::dtype(dtype_);
-    return at::Tensor(at::arange(begin, end, step, dtype));
+    return at::Tensor(arange(begin, end, step, dtype));
   });
 }
 

@@ -166,6 +166,9 @@ int64_t padding(const std::string& mode);
 at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::IntArrayRef stride,
                      bool ceil);
 
+// at::arange divides by zero in an integer type when the step is a fraction.
+at::Tensor arange(double begin, double end, double step, at::ScalarType dtype);
+
 at::Tensor element(const at::Tensor& a, at::IntArrayRef index);
 
 }  // namespace cgt
