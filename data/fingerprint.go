@@ -77,22 +77,38 @@ func (f *Fingerprint) Distance(g *Fingerprint) int {
 }
 
 // alike compares tones and hues, which tells apart pictures whose hashes say
-// little: dark ones, plain ones, and one picture in two colours.
+// little: dark ones, plain ones, and one picture in two colours. A picture of
+// little contrast, a small planet in the dark, must agree more closely.
 func (f *Fingerprint) alike(g *Fingerprint) bool {
-	const tone, hue = 8, 12 // mean difference allowed, of 255
+	const hue = 24 // difference of a cell allowed, of 255
+	for i := range f.hues {
+		if abs8(f.hues[i], g.hues[i]) > hue {
+			return false
+		}
+	}
 	sum := 0
 	for i := range f.tones {
-		sum += max(int(f.tones[i])-int(g.tones[i]), int(g.tones[i])-int(f.tones[i]))
+		sum += abs8(f.tones[i], g.tones[i])
 	}
-	if sum > tone*len(f.tones) {
-		return false
-	}
-	sum = 0
-	for i := range f.hues {
-		sum += max(int(f.hues[i])-int(g.hues[i]), int(g.hues[i])-int(f.hues[i]))
-	}
-	return sum <= hue*len(f.hues)
+	tone := min(max(min(f.contrast(), g.contrast())/4, 2*len(f.tones)), 8*len(f.tones))
+	return sum <= tone
 }
+
+// contrast is the sum of the differences of the cells from their mean.
+func (f *Fingerprint) contrast() int {
+	mean := 0
+	for _, v := range f.tones {
+		mean += int(v)
+	}
+	mean /= len(f.tones)
+	sum := 0
+	for _, v := range f.tones {
+		sum += abs8(v, uint8(mean))
+	}
+	return sum
+}
+
+func abs8(a, b uint8) int { return max(int(a)-int(b), int(b)-int(a)) }
 
 // NearPair is two pictures that look alike.
 type NearPair struct{ A, B, Distance int }
