@@ -263,7 +263,7 @@ func TestAreaStepIsFastais(t *testing.T) {
 		if area != (c.Area != nil) {
 			t.Errorf("%s: area step %v, fastai's %v", c.Name, area, c.Area)
 		}
-		if area {
+		if area && c.Area != nil {
 			with++
 			if c.Area[0] != p.areaSide {
 				t.Errorf("%s: area side %d, fastai's %d", c.Name, p.areaSide, c.Area[0])
