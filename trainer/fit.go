@@ -109,6 +109,8 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Res
 	if err := f.build(); err != nil {
 		return nil, fmt.Errorf("model %s: %w", recipe.Model, err)
 	}
+	f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
+		"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
 	for f.progress.Epoch < recipe.Epochs {
 		if err := f.epoch(ctx); err != nil {
 			return nil, err
@@ -160,7 +162,9 @@ func (f *fit) build() (err error) {
 	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device); err != nil {
 		return err
 	}
-	torch.SetNumThreads(int32(f.recipe.threads()))
+	if err := useCPU(f.recipe); err != nil {
+		return err
+	}
 	caught := torch.Try(func() {
 		torch.ManualSeed(f.recipe.Seed)
 		if f.model, err = newModel(f.recipe, len(f.set.Classes)); err != nil {

@@ -279,7 +279,7 @@ func TestFitRefusesWhatCannotBeTrained(t *testing.T) {
 	set := colourSet(t, 4)
 	for want, change := range map[string]func(*Recipe){
 		"larger than the training split": func(r *Recipe) { r.BatchSize = 64 },
-		"12 pictures to train on and 0":           func(r *Recipe) { r.ValidPct = 0.01 },
+		"12 pictures to train on and 0":  func(r *Recipe) { r.ValidPct = 0.01 },
 		"it must be one of: cnn8":        func(r *Recipe) { r.Model = "cnn9" },
 		"device cuda was asked for":      func(r *Recipe) { r.Device = "cuda" },
 	} {

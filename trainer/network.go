@@ -2,6 +2,8 @@ package trainer
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -94,6 +96,21 @@ func newModel(r Recipe, classes int) (models.Model, error) {
 func toDevice(model models.Model, device torch.Device) {
 	model.To(device)
 	model.ToChannelsLast()
+}
+
+// useCPU sets what libtorch computes with on the CPU. What "auto" finds out
+// about kernels is remembered in the user's cache folder, so that later runs
+// compute the same without timing anything.
+func useCPU(r Recipe) error {
+	torch.SetNumThreads(int32(r.threads()))
+	choices := ""
+	if cache, err := os.UserCacheDir(); err == nil {
+		choices = filepath.Join(cache, "orrery", "kernels")
+		if err := os.MkdirAll(filepath.Dir(choices), 0o755); err != nil {
+			choices = "" // timed anew in each process
+		}
+	}
+	return torch.SetKernels(r.Kernels, choices)
 }
 
 // threads is how many libtorch computes with.

@@ -59,6 +59,8 @@ type Recipe struct {
 	AMP string `yaml:"amp"`
 	// Workers is how many goroutines decode and augment; 0 takes one per core.
 	Workers int `yaml:"workers"`
+	// Kernels says who convolves on the CPU: "auto", "own" or "libtorch".
+	Kernels string `yaml:"kernels"`
 	// Threads is how many threads libtorch computes with; 0 takes one per core.
 	Threads int `yaml:"threads"`
 }
@@ -71,7 +73,7 @@ func Article() Recipe {
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact",
-		Device: "auto", AMP: "auto",
+		Device: "auto", AMP: "auto", Kernels: "auto",
 	}
 }
 
@@ -160,6 +162,8 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("threads is %d; it must be 0 (one per core) or more", r.Threads)
 	case r.Pixels != "exact" && r.Pixels != "fast":
 		return fmt.Errorf("pixels is %q; it must be exact or fast", r.Pixels)
+	case r.Kernels != "auto" && r.Kernels != "own" && r.Kernels != "libtorch":
+		return fmt.Errorf("kernels is %q; it must be auto, own or libtorch", r.Kernels)
 	case r.AMP != "auto" && r.AMP != "off":
 		return fmt.Errorf("amp is %q; it must be auto or off: 16-bit training is not built yet", r.AMP)
 	}

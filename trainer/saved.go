@@ -59,7 +59,9 @@ func (s *Saved) load(path, device string) error {
 	if s.device, _, err = resolveDevice(device); err != nil {
 		return err
 	}
-	torch.SetNumThreads(int32(s.Recipe.threads()))
+	if err := useCPU(s.Recipe); err != nil {
+		return err
+	}
 	if s.model, err = newModel(s.Recipe, len(s.Classes)); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	torch "github.com/wangkuiyi/gotorch"
-
-	"github.com/wangkuiyi/orrery/data"
 )
 
 func doctorCommand() *cli.Command {
@@ -30,13 +28,12 @@ type diagnosis struct {
 	CUDA     bool   `json:"cuda"`
 	CuDNN    bool   `json:"cudnn"`
 	Threads  int    `json:"threads"` // that libtorch computes with
-	JPEG     string `json:"jpeg"`    // the decoder
 	Cache    string `json:"cache"`   // folder for decoded and downloaded things
 	Trouble  string `json:"trouble,omitempty"`
 }
 
 func doctor(c *cli.Context) error {
-	d := diagnosis{Commit: commit, Go: runtime.Version(), Cores: runtime.NumCPU(), JPEG: data.JPEGDecoder()}
+	d := diagnosis{Commit: commit, Go: runtime.Version(), Cores: runtime.NumCPU()}
 	d.Cache, _ = os.UserCacheDir()
 	err := torch.LoadLibrary()
 	if err == nil {
@@ -51,7 +48,7 @@ func doctor(c *cli.Context) error {
 		return err
 	}
 	w := c.App.Writer
-	fmt.Fprintf(w, "orrery    %s (%s)\ncores     %d\njpeg      %s\ncache     %s\n", d.Commit, d.Go, d.Cores, d.JPEG, d.Cache)
+	fmt.Fprintf(w, "orrery    %s (%s)\ncores     %d\ncache     %s\n", d.Commit, d.Go, d.Cores, d.Cache)
 	if err != nil {
 		return err
 	}

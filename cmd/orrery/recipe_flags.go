@@ -29,6 +29,7 @@ func recipeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", Value: d.Device},
 		&cli.StringFlag{Name: "amp", Usage: "16-bit arithmetic: auto or off", Value: d.AMP},
 		&cli.IntFlag{Name: "workers", Aliases: []string{"j"}, Usage: "goroutines that decode and augment", DefaultText: "one per core"},
+		&cli.StringFlag{Name: "kernels", Usage: "convolutions on the CPU: own, libtorch, or auto for the faster of each shape", Value: d.Kernels},
 		&cli.IntFlag{Name: "threads", Usage: "threads that compute", DefaultText: "one per core"},
 	}
 }
@@ -77,6 +78,7 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("device", &recipe.Device)
 	set("amp", &recipe.AMP)
 	set("workers", &recipe.Workers)
+	set("kernels", &recipe.Kernels)
 	set("threads", &recipe.Threads)
 	if c.Args().Present() {
 		recipe.Data = c.Args().First()

@@ -14,9 +14,9 @@ import (
 
 func TestTrainEvaluatePredict(t *testing.T) {
 	set, dir := photos(t, 30, "blue", "green", "red"), t.TempDir()
-	o := mustSucceed(t, trainSmall(t, dir, set, "--epochs", "2", "--json"))
+	o := mustSucceed(t, trainSmall(t, dir, set, "--epochs", "6", "--json"))
 	result := decode[trainer.Result](t, o.stdout)
-	if result.Accuracy < 0.8 || result.Epochs != 2 || result.TrainImages != 72 || result.Device != "cpu" {
+	if result.Accuracy < 0.8 || result.Epochs != 6 || result.TrainImages != 72 || result.Device != "cpu" {
 		t.Errorf("result %+v", result)
 	}
 	run := filepath.Join(dir, "runs", "photos")
