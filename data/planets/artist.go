@@ -125,16 +125,32 @@ func byteOf(x float32) uint8 { return uint8(clamp(x)*255 + 0.5) }
 func greyImage(c *canvas) image.Image {
 	img := image.NewGray(image.Rect(0, 0, c.w, c.h))
 	for i, p := range c.pix {
-		img.Pix[i] = byteOf(p.luma())
+		img.Pix[i] = byteOf(p.held().luma())
 	}
 	return img
 }
 
+// colourImage converts to JPEG's YCbCr (BT.601, full range), the colour
+// averaged over 2 x 2 pixels as most encoders do.
 func colourImage(c *canvas) image.Image {
-	img := image.NewRGBA(image.Rect(0, 0, c.w, c.h))
-	for i, p := range c.pix {
-		o := img.Pix[4*i : 4*i+4 : 4*i+4]
-		o[0], o[1], o[2], o[3] = byteOf(p.r), byteOf(p.g), byteOf(p.b), 255
+	img := image.NewYCbCr(image.Rect(0, 0, c.w, c.h), image.YCbCrSubsampleRatio420)
+	for y := 0; y < c.h; y += 2 {
+		top, bottom := c.row(y), c.row(min(y+1, c.h-1))
+		for x := 0; x < c.w; x += 2 {
+			next := min(x+1, c.w-1)
+			p, q, s, t := top[x].held(), top[next].held(), bottom[x].held(), bottom[next].held()
+			img.Y[y*img.YStride+x] = byteOf(p.luma())
+			img.Y[y*img.YStride+next] = byteOf(q.luma())
+			if y+1 < c.h {
+				img.Y[(y+1)*img.YStride+x] = byteOf(s.luma())
+				img.Y[(y+1)*img.YStride+next] = byteOf(t.luma())
+			}
+			mean := p.add(q).add(s).add(t).scale(0.25)
+			l := mean.luma()
+			at := y/2*img.CStride + x/2
+			img.Cb[at] = byteOf(0.5 + (mean.b-l)*(0.5/(1-0.114)))
+			img.Cr[at] = byteOf(0.5 + (mean.r-l)*(0.5/(1-0.299)))
+		}
 	}
 	return img
 }

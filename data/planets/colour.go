@@ -14,6 +14,9 @@ func (a rgb) scale(s float32) rgb { return rgb{a.r * s, a.g * s, a.b * s} }
 func (a rgb) add(b rgb) rgb       { return rgb{a.r + b.r, a.g + b.g, a.b + b.b} }
 func (a rgb) mul(b rgb) rgb       { return rgb{a.r * b.r, a.g * b.g, a.b * b.b} }
 
+// held is the colour a display can show that is nearest.
+func (a rgb) held() rgb { return rgb{clamp(a.r), clamp(a.g), clamp(a.b)} }
+
 // luma is the brightness by BT.601, 0..1.
 func (a rgb) luma() float32 { return 0.299*a.r + 0.587*a.g + 0.114*a.b }
 

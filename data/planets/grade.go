@@ -3,7 +3,7 @@ package planets
 // grade is what processing does to the colours of a picture. It reports whether
 // the picture has become grey.
 func grade(r random, c *canvas) (grey bool) {
-	switch r.weighted(0.40, 0.15, 0.10, 0.10, 0.13, 0.07, 0.05) {
+	switch r.weighted(0.68, 0.11, 0.05, 0.04, 0.04, 0.06, 0.02) {
 	case 0:
 		develop(r, c)
 	case 1: // black and white

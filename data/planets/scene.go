@@ -18,7 +18,7 @@ func (s *scene) paint() {
 		s.pen = s.c.short() * s.between(0.003, 0.012)
 	}
 	s.behind()
-	switch s.weighted(0.42, 0.18, 0.09, 0.08, 0.06, 0.08, 0.03, 0.03, 0.03) {
+	switch s.weighted(0.46, 0.15, 0.07, 0.07, 0.06, 0.10, 0.03, 0.03, 0.03) {
 	case 0:
 		s.portrait()
 	case 1:

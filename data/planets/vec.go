@@ -48,13 +48,24 @@ func onSphere(r random) vec {
 
 const pi = math.Pi
 
-func sqrt(x float32) float32       { return float32(math.Sqrt(float64(x))) }
-func sin(x float32) float32        { return float32(math.Sin(float64(x))) }
-func cos(x float32) float32        { return float32(math.Cos(float64(x))) }
-func pow(x, y float32) float32     { return float32(math.Pow(float64(x), float64(y))) }
-func abs(x float32) float32        { return max(x, -x) }
-func atan2(y, x float32) float32   { return float32(math.Atan2(float64(y), float64(x))) }
-func clamp(x float32) float32      { return min(max(x, 0), 1) }
+func sqrt(x float32) float32     { return float32(math.Sqrt(float64(x))) }
+func sin(x float32) float32      { return float32(math.Sin(float64(x))) }
+func cos(x float32) float32      { return float32(math.Cos(float64(x))) }
+func pow(x, y float32) float32   { return float32(math.Pow(float64(x), float64(y))) }
+func abs(x float32) float32      { return max(x, -x) }
+func atan2(y, x float32) float32 { return float32(math.Atan2(float64(y), float64(x))) }
+
+// clamp holds x in 0..1. (The built-in min and max take longer: they mind NaN.)
+func clamp(x float32) float32 {
+	if x < 0 {
+		return 0
+	}
+	if x > 1 {
+		return 1
+	}
+	return x
+}
+
 func lerp(a, b, t float32) float32 { return a + (b-a)*t }
 
 // smooth rises from 0 at low to 1 at high.
