@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 	"math/bits"
 )
@@ -16,54 +17,61 @@ const (
 // Mini is a picture in 32 x 32 cells of red, green and blue from 0 to 255, whatever its shape was.
 type Mini [miniSide * miniSide * 3]uint8
 
-// NewMini reduces a picture. It looks at a few points of each cell, which costs the same for any size of picture.
+// NewMini reduces a picture. It looks at 144 points of each cell, which costs the same for any size of picture.
 func NewMini(picture image.Image) (mini *Mini, err error) {
 	defer recovered(&err)
 	mini = new(Mini)
-	at := sampler(picture)
+	sample, colour := sampler(picture)
 	bounds := picture.Bounds()
-	steps := miniSide * samples
+	const steps = miniSide * samples
+	var columns [steps]int
+	for i := range columns {
+		columns[i] = bounds.Min.X + (2*i+1)*bounds.Dx()/(2*steps)
+	}
 	for cellY := range miniSide {
-		for cellX := range miniSide {
-			var red, green, blue int
-			for y := range samples {
-				row := bounds.Min.Y + (2*(cellY*samples+y)+1)*bounds.Dy()/(2*steps)
-				for x := range samples {
-					r, g, b := at(bounds.Min.X+(2*(cellX*samples+x)+1)*bounds.Dx()/(2*steps), row)
-					red, green, blue = red+r, green+g, blue+b
-				}
+		var sums [miniSide][3]int
+		for y := range samples {
+			row := bounds.Min.Y + (2*(cellY*samples+y)+1)*bounds.Dy()/(2*steps)
+			for i, column := range columns {
+				a, b, c := sample(column, row)
+				sum := &sums[i/samples]
+				sum[0], sum[1], sum[2] = sum[0]+int(a), sum[1]+int(b), sum[2]+int(c)
 			}
+		}
+		for cellX, sum := range sums {
+			const n = samples * samples
 			cell := mini[(cellY*miniSide+cellX)*3:]
-			cell[0], cell[1], cell[2] = uint8(red/(samples*samples)), uint8(green/(samples*samples)), uint8(blue/(samples*samples))
+			cell[0], cell[1], cell[2] = colour(uint8(sum[0]/n), uint8(sum[1]/n), uint8(sum[2]/n))
 		}
 	}
 	return mini, nil
 }
 
-// sampler returns a function for the colour of a pixel, 0 to 255, without the allocation that At makes for common types.
-func sampler(picture image.Image) func(x, y int) (r, g, b int) {
+// sampler returns a function for three components of a pixel, in whatever colours the picture keeps, and one that turns an average of
+// them into red, green and blue: that way the pixels of a JPEG are not converted one by one.
+func sampler(picture image.Image) (sample func(x, y int) (a, b, c uint8), colour func(a, b, c uint8) (red, green, blue uint8)) {
+	same := func(a, b, c uint8) (uint8, uint8, uint8) { return a, b, c }
 	switch p := picture.(type) {
 	case *image.YCbCr:
-		return func(x, y int) (int, int, int) {
-			c := p.YCbCrAt(x, y)
-			r, g, b, _ := c.RGBA()
-			return int(r >> 8), int(g >> 8), int(b >> 8)
-		}
+		return func(x, y int) (uint8, uint8, uint8) {
+			at := p.COffset(x, y)
+			return p.Y[p.YOffset(x, y)], p.Cb[at], p.Cr[at]
+		}, color.YCbCrToRGB
 	case *image.NRGBA: // transparent pixels count as the colour they hide, as most viewers and trainers take them
-		return func(x, y int) (int, int, int) {
-			c := p.NRGBAAt(x, y)
-			return int(c.R), int(c.G), int(c.B)
-		}
+		return func(x, y int) (uint8, uint8, uint8) {
+			at := p.PixOffset(x, y)
+			return p.Pix[at], p.Pix[at+1], p.Pix[at+2]
+		}, same
 	case *image.Gray:
-		return func(x, y int) (int, int, int) {
-			c := int(p.GrayAt(x, y).Y)
-			return c, c, c
-		}
+		return func(x, y int) (uint8, uint8, uint8) {
+			grey := p.Pix[p.PixOffset(x, y)]
+			return grey, grey, grey
+		}, same
 	}
-	return func(x, y int) (int, int, int) {
+	return func(x, y int) (uint8, uint8, uint8) {
 		r, g, b, _ := picture.At(x, y).RGBA()
-		return int(r >> 8), int(g >> 8), int(b >> 8)
-	}
+		return uint8(r >> 8), uint8(g >> 8), uint8(b >> 8)
+	}, same
 }
 
 // grey returns the luma of a cell (ITU-R BT.601), times 1000.

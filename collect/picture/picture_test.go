@@ -254,3 +254,15 @@ func TestAlikeOnPhotos(t *testing.T) {
 		t.Errorf("want at most 2 of 100 missed and no different photos taken for the same")
 	}
 }
+
+func BenchmarkNewMini(b *testing.B) {
+	p, err := Decode(bytes.NewReader(encode(b, collecttest.Pixels("a", 460, 345), 85)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := NewMini(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
