@@ -46,7 +46,7 @@ func New(dir string, o Options) (*Server, error) {
 	}
 	token, err := newToken()
 	if err != nil {
-		root.Close()
+		release(root)
 		return nil, err
 	}
 	if o.Every <= 0 {
@@ -60,7 +60,7 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.runs {
-		w.root.Close()
+		release(w.root)
 	}
 	return s.root.Close()
 }
@@ -80,7 +80,7 @@ func (s *Server) Serve(ctx context.Context, address string, ready func(url strin
 	}
 	handler, err := s.Handler(listener.Addr().String())
 	if err != nil {
-		listener.Close()
+		release(listener)
 		return err
 	}
 	server := &http.Server{
@@ -91,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, address string, ready func(url strin
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		if server.Shutdown(limit) != nil {
-			server.Close()
+			release(server)
 		}
 	})
 	defer stop()
@@ -189,3 +189,6 @@ func (s *Server) run(name string) *watched {
 	}
 	return nil
 }
+
+// release closes what was only read from, where an error changes nothing.
+func release(c io.Closer) { c.Close() }

@@ -298,7 +298,7 @@ func TestServesLoopbackOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer release(s)
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80", "nonsense"} {
 		if err := s.Serve(context.Background(), address, nil); err == nil || !strings.Contains(err.Error(), "address") {
 			t.Errorf("serving at %q: %v", address, err)
@@ -375,12 +375,12 @@ func TestLongRunIsThinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer release(root)
 	w, err := watch(root, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.root.Close()
+	defer release(w.root)
 	_, state := w.look(time.Now(), time.Second)
 	if len(state) > 400_000 {
 		t.Errorf("the state of 100,000 steps has %d bytes", len(state))
@@ -419,7 +419,7 @@ func TestRunsNewestFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
+	defer release(root)
 	if diff := cmp.Diff([]string{"new", "middle", "old"}, findRuns(root)); diff != "" {
 		t.Error(diff)
 	}
@@ -444,5 +444,33 @@ func TestTerminal(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "\x1b[34m") {
 		t.Error("colours without being asked for")
+	}
+}
+
+// What following a run of 50,000 steps costs at each new step.
+func BenchmarkLook(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "run")
+	startRun(b, dir)
+	var text strings.Builder
+	text.WriteString(stepsHeader)
+	for i := range 50_000 {
+		text.WriteString(stepLine(i, 5_000))
+	}
+	put(b, dir, "steps.csv", text.String())
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer release(root)
+	w, err := watch(root, ".")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer release(w.root)
+	w.look(time.Now(), 0)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		add(b, dir, "steps.csv", stepLine(50_000+i, 5_000))
+		w.look(time.Now(), 0)
 	}
 }

@@ -49,7 +49,7 @@ func findRuns(root *os.Root) []string {
 		if isRun(sub) {
 			list = append(list, found{e.Name(), changed(sub)})
 		}
-		sub.Close()
+		release(sub)
 	}
 	slices.SortFunc(list, func(a, b found) int {
 		if a.time != b.time {

@@ -27,7 +27,7 @@ func Terminal(ctx context.Context, dir string, every time.Duration, screen Scree
 	if err != nil {
 		return fmt.Errorf("cannot watch: %w", err)
 	}
-	defer root.Close()
+	defer release(root)
 	if every <= 0 {
 		every = time.Second
 	}
@@ -36,7 +36,7 @@ func Terminal(ctx context.Context, dir string, every time.Duration, screen Scree
 	var run *watched
 	defer func() {
 		if run != nil {
-			run.root.Close()
+			release(run.root)
 		}
 	}()
 	drawn, last := 0, -1

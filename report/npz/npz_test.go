@@ -70,7 +70,11 @@ func entries(t *testing.T, path string) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer z.Close()
+	t.Cleanup(func() {
+		if err := z.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	all := map[string][]byte{}
 	for _, f := range z.File {
 		in, err := f.Open()
