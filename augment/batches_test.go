@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // collect reads an epoch and keeps what keep returns.
@@ -111,7 +113,7 @@ func TestMixedBatches(t *testing.T) {
 					t.Fatalf("%s: batch %d has mix %+v", mixer.Name(), k, m)
 				}
 				for i, w := range m.Weight {
-					if !(w >= 0 && w <= 1) {
+					if _, up := mixer.(MixUp); !(w >= 0 && w <= 1) || (up && w < 0.5) {
 						t.Errorf("%s: weight %g", mixer.Name(), w)
 					}
 					if math.Abs(float64(w-want[k].mix.Weight[i])) != 0 || m.Labels[i] != want[k].mix.Labels[i] {
@@ -125,6 +127,11 @@ func TestMixedBatches(t *testing.T) {
 					if v != before[k].images[i] {
 						blended++
 					}
+				}
+			}
+			for k := 1; k < len(got); k++ {
+				if slices.Equal(got[k].mix.Weight, got[k-1].mix.Weight) {
+					t.Errorf("%s: batches %d and %d are mixed alike", mixer.Name(), k-1, k)
 				}
 			}
 			if blended == 0 {
@@ -186,6 +193,21 @@ func TestWeightedDrawing(t *testing.T) {
 	if len(pixels[0]) < 20 {
 		t.Errorf("picture 0, drawn about %d times, looks only %d ways", rare/4, len(pixels[0]))
 	}
+	var want []summary
+	for workers := 1; workers <= 4; workers++ {
+		l, err := NewLoader(mustPipeline(t, smallConfig()), src, indices, labels, LoaderOptions{BatchSize: 8, Train: true, Weights: weights, Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := epoch(t, l, 0)
+		l.Close()
+		if want == nil {
+			want = got
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d workers draw otherwise: %s", workers, d)
+		}
+	}
 	for _, bad := range [][]float64{{1}, make([]float64, 40), append(make([]float64, 39), math.NaN()), append(make([]float64, 39), -1)} {
 		if _, err := NewLoader(mustPipeline(t, smallConfig()), src, indices, labels, LoaderOptions{BatchSize: 8, Train: true, Weights: bad}); err == nil {
 			t.Errorf("weights %v: no error", bad[max(0, len(bad)-2):])
@@ -194,7 +216,7 @@ func TestWeightedDrawing(t *testing.T) {
 }
 
 func TestOwnMemory(t *testing.T) {
-	src := newNoise(24)
+	src := newNoise(80)
 	lent, back := 0, 0
 	o := LoaderOptions{BatchSize: 8, Train: true, Alloc: func(n int) ([]byte, func(), error) {
 		b, err := newBuffer(n, nil)
@@ -204,15 +226,16 @@ func TestOwnMemory(t *testing.T) {
 		lent++
 		return b.bytes, func() { back++; b.free() }, nil
 	}}
-	indices, labels := upTo(24)
+	indices, labels := upTo(80)
 	l, err := NewLoader(mustPipeline(t, smallConfig()), src, indices, labels, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := epoch(t, l, 0); len(got) != 3 {
+	if got := epoch(t, l, 0); len(got) != 10 {
 		t.Errorf("%d batches", len(got))
 	}
 	l.Close()
+	// Prefetch is 2 by default, and one is in use.
 	if lent == 0 || lent > 3 || back != lent {
 		t.Errorf("%d buffers lent, %d came back", lent, back)
 	}

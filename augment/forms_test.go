@@ -152,31 +152,37 @@ func TestNeutralIsTheCentre(t *testing.T) {
 	}
 }
 
-// TestFastIsNearExact holds the fast form to the geometry of the exact one: on a smooth picture they
-// differ little.
+// TestFastIsNearExact holds the fast form to the geometry of the exact one: on smooth pictures, small
+// and large, they differ little.
 func TestFastIsNearExact(t *testing.T) {
-	pic := newPicture(384, 512)
-	for y := range 512 {
-		for x := range 384 {
-			at := 4 * (y*384 + x)
-			pic.Pix[at] = uint8(128 + 100*math.Sin(float64(x)/23))
-			pic.Pix[at+1] = uint8(128 + 100*math.Sin(float64(y)/31))
-			pic.Pix[at+2] = uint8(128 + 100*math.Sin(float64(x+y)/29))
+	for _, size := range [][2]int{{384, 512}, {60, 71}, {1500, 1300}} {
+		w, h := size[0], size[1]
+		pic := newPicture(w, h)
+		for y := range h {
+			for x := range w {
+				at := 4 * (y*w + x)
+				u, v := float64(x)/float64(w), float64(y)/float64(h)
+				pic.Pix[at] = uint8(128 + 100*math.Sin(17*u))
+				pic.Pix[at+1] = uint8(128 + 100*math.Sin(16*v))
+				pic.Pix[at+2] = uint8(128 + 100*math.Sin(13*(u+v)))
+			}
 		}
-	}
-	c := ArticleConfig()
-	exact := mustPipeline(t, c)
-	c.Pixels = Fast
-	fast := mustPipeline(t, c)
-	for i := range 8 {
-		prm := exact.Draw(5, 0, i)
-		a, b := apply(t, exact, false, pic, prm, NHWC), apply(t, fast, false, pic, prm, NHWC)
-		var sum float64
-		for k := range a {
-			sum += float64(a[k]-b[k]) * float64(a[k]-b[k])
-		}
-		if db := -10 * math.Log10(sum/float64(len(a))); db < 45 {
-			t.Errorf("sample %d: fast is %.1f dB from exact on a smooth picture, want 45", i, db)
+		c := ArticleConfig()
+		exact := mustPipeline(t, c)
+		c.Pixels = Fast
+		fast := mustPipeline(t, c)
+		for i := range 6 {
+			prm := exact.Draw(5, 0, i)
+			a, b := apply(t, exact, false, pic, prm, NHWC), apply(t, fast, false, pic, prm, NHWC)
+			var sum float64
+			for k := range a {
+				sum += float64(a[k]-b[k]) * float64(a[k]-b[k])
+			}
+			db := -10 * math.Log10(sum/float64(len(a)))
+			t.Logf("%dx%d, sample %d: %.1f dB", w, h, i, db)
+			if db < 47 {
+				t.Errorf("%dx%d, sample %d: fast is %.1f dB from exact on a smooth picture, want 47", w, h, i, db)
+			}
 		}
 	}
 }

@@ -135,6 +135,9 @@ func TestBatchesDoNotDependOnWorkers(t *testing.T) {
 	if cmp.Equal(want[0], want[1]) {
 		t.Error("two epochs are the same")
 	}
+	if cmp.Equal(want[0][0].Indices, want[1][0].Indices) {
+		t.Error("two epochs have the same order")
+	}
 	if len(want[0]) != 6 {
 		t.Errorf("%d batches of 8 from 50 pictures, want 6", len(want[0]))
 	}
@@ -281,6 +284,9 @@ func TestCancelAndClose(t *testing.T) {
 		if _, err := it.Next(); err == nil {
 			t.Error("Next after Close gives a batch")
 		}
+	}
+	if n := len(l.buffers.notify); n != 0 {
+		t.Errorf("%d finished epochs still listen for buffers", n)
 	}
 	if got := epoch(t, l, 2); len(got) != 8 {
 		t.Errorf("%d batches after the interruptions, want 8", len(got))

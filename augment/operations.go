@@ -228,9 +228,6 @@ func equalized(out, in *data.Picture) {
 			luts[c][v] = uint8(v)
 			if step > 0 {
 				luts[c][v] = uint8(min((below+step/2)/step, 255))
-				if v == 0 {
-					luts[c][v] = 0
-				}
 			}
 			below += count[v]
 		}
