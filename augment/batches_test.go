@@ -129,8 +129,8 @@ func TestMixedBatches(t *testing.T) {
 					}
 				}
 			}
-			for k := 1; k < len(got); k++ {
-				if slices.Equal(got[k].mix.Weight, got[k-1].mix.Weight) {
+			for k := 1; k < len(got); k++ { // of CutMix, two small rectangles may leave the same share
+				if _, up := mixer.(MixUp); up && slices.Equal(got[k].mix.Weight, got[k-1].mix.Weight) {
 					t.Errorf("%s: batches %d and %d are mixed alike", mixer.Name(), k-1, k)
 				}
 			}
