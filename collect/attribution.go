@@ -67,7 +67,7 @@ func (c *Credits) Print(w io.Writer, format string) error {
 		}
 	case "markdown":
 		for _, credit := range c.Credits {
-			fmt.Fprintf(w, "- `%s`: %s\n", escapeMarkdown(credit.File), credit.markdown())
+			fmt.Fprintf(w, "- `%s`: %s\n", strings.ReplaceAll(Printable(credit.File), "`", "'"), credit.markdown())
 		}
 	case "html":
 		fmt.Fprintln(w, "<ul>")

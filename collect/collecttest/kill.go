@@ -50,7 +50,7 @@ func Kill(t *testing.T, longest time.Duration, name string, arguments ...string)
 		return false
 	case <-time.After(rand.N(longest)):
 		_ = command.Process.Kill()
-		<-done
+		_ = <-done
 		return true
 	}
 }

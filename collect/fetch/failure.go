@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -64,6 +65,10 @@ func statusFailure(response *http.Response, now time.Time) *Failure {
 // networkFailure describes a request that got no whole answer.
 func networkFailure(err error) *Failure {
 	var failure *Failure
+	var whole *url.Error
+	if errors.As(err, &whole) && !errors.As(err, &failure) {
+		err = whole.Err // without the address, which is long and said elsewhere
+	}
 	var name *net.DNSError
 	var timeout net.Error
 	switch {

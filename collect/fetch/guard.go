@@ -55,7 +55,7 @@ func checkAddress(address netip.Addr, allowPrivate bool) error {
 			if allowPrivate {
 				return nil
 			}
-			return refuse("private or loopback")
+			return refuse("private or loopback; --allow-private reaches it")
 		}
 	}
 	for _, carrier := range carriers {
