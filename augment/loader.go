@@ -25,8 +25,9 @@ type borrower interface {
 // LoaderOptions say how batches are made.
 type LoaderOptions struct {
 	BatchSize int
-	// Workers is the number of goroutines that decode and transform; 0: half of the CPUs, at least
-	// one.
+	// Workers is the number of goroutines that decode and transform; 0: one per CPU. They run only while
+	// a batch is to be filled, one picture at a time; when they take turns with the compute threads,
+	// taking every core for a moment delays a step less than taking one for long.
 	Workers int
 	// Prefetch is the number of batches made ahead of the one in use; 0: 2.
 	Prefetch int
@@ -70,7 +71,7 @@ type Loader struct {
 // The caller calls Close when no batch is in use any more.
 func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderOptions) (*Loader, error) {
 	if o.Workers == 0 {
-		o.Workers = max(runtime.NumCPU()/2, 1)
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Prefetch == 0 {
 		o.Prefetch = 2
