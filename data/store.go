@@ -370,14 +370,18 @@ func (s *Store) Borrow(i int, scratch *Picture) (*Picture, error) {
 
 // decodeInto makes picture i as it is stored.
 func (s *Store) decodeInto(p *Picture, i int) error {
-	if err := s.d.decodeInto(p, i, s.decode); err != nil {
+	if s.opts.ShortSide <= 0 {
+		return s.d.decodeInto(p, i, s.decode)
+	}
+	full := middle.Get().(*Picture)
+	defer middle.Put(full)
+	if err := s.d.decodeInto(full, i, s.decode); err != nil {
 		return err
 	}
-	if w, h := shortSide(p.Width, p.Height, s.opts.ShortSide); w != p.Width || h != p.Height {
-		var small Picture
-		Resize(&small, p, w, h)
-		p.reset(w, h)
-		copy(p.Pix, small.Pix)
+	if w, h := shortSide(full.Width, full.Height, s.opts.ShortSide); w != full.Width || h != full.Height {
+		Resize(p, full, w, h)
+	} else {
+		*p, *full = *full, *p
 	}
 	return nil
 }
