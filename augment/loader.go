@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/wangkuiyi/orrery/data"
@@ -202,10 +203,44 @@ func (b *Batch) Release() {
 	b.buffer, b.Images, b.Data = nil, nil, nil
 }
 
+// Unreadable lists the pictures found unreadable so far, by their index in the data set, in rising
+// order: what a checkpoint keeps for [Loader.SetUnreadable].
+func (l *Loader) Unreadable() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]int, 0, len(l.bad))
+	for at := range l.bad {
+		out = append(out, l.indices[at])
+	}
+	slices.Sort(out)
+	return out
+}
+
+// SetUnreadable leaves pictures out from the start, without calling OnSkip.
+func (l *Loader) SetUnreadable(indices []int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at, i := range l.indices {
+		if slices.Contains(indices, i) {
+			l.bad[at] = true
+		}
+	}
+}
+
 // Epoch starts the workers of one epoch. The caller reads until io.EOF or calls Close; either, and
 // ctx's end, stops the workers.
 func (l *Loader) Epoch(ctx context.Context, epoch int) *Iterator {
+	return l.EpochFrom(ctx, epoch, 0)
+}
+
+// EpochFrom is Epoch without its first batches, which are not made: a resumed run's next batch. It
+// is the same batch as in a whole epoch if the unreadable pictures before it are known already
+// ([Loader.SetUnreadable]).
+func (l *Loader) EpochFrom(ctx context.Context, epoch, first int) *Iterator {
 	it := &Iterator{l: l, ctx: ctx, epoch: epoch, order: l.order(epoch)}
+	it.given = min(max(first, 0)*l.options.BatchSize, len(it.order))
+	it.delivered = max(first, 0)
+	it.order = it.order[it.given:]
 	it.wake = sync.NewCond(&it.mu)
 	it.stopAfter = context.AfterFunc(ctx, func() { it.stop(ctx.Err()) })
 	it.unsubscribe = l.buffers.subscribe(func() {

@@ -81,7 +81,11 @@ type summary struct {
 
 func epoch(t testing.TB, l *Loader, n int) []summary {
 	t.Helper()
-	it := l.Epoch(context.Background(), n)
+	return readAll(t, l.Epoch(context.Background(), n))
+}
+
+func readAll(t testing.TB, it *Iterator) []summary {
+	t.Helper()
 	defer it.Close()
 	var out []summary
 	for {
@@ -233,6 +237,31 @@ func TestUnreadablePicturesAreReplaced(t *testing.T) {
 			if wantN := map[bool]int{true: 48, false: 55}[train]; n != wantN {
 				t.Errorf("train %v: %d pictures in the epoch, want %d", train, n, wantN)
 			}
+		}
+	}
+}
+
+func TestEpochFromTheMiddle(t *testing.T) {
+	src := newNoise(60)
+	for _, i := range []int{3, 17, 40} {
+		src.bad[i] = true
+	}
+	for name, mixer := range map[string]List{"plain": nil, "mixup": {MixUp{0.4}}} {
+		o := LoaderOptions{BatchSize: 8, Workers: 3, Train: true, Seed: 5}
+		fresh := func() *Loader { return listLoader(t, append(smallConfig().List(), mixer...), src, 60, o) }
+		whole := fresh()
+		want := epoch(t, whole, 4)
+		for from := range len(want) + 2 {
+			l := fresh()
+			l.options.OnSkip = func(i int, _ error) { t.Errorf("picture %d was known to be unreadable", i) }
+			l.SetUnreadable(whole.Unreadable())
+			got := readAll(t, l.EpochFrom(context.Background(), 4, from))
+			if d := cmp.Diff(want[min(from, len(want)):], append([]summary{}, got...)); d != "" {
+				t.Errorf("%s from batch %d: %s", name, from, d)
+			}
+		}
+		if d := cmp.Diff([]int{3, 17, 40}, whole.Unreadable()); name == "plain" && d != "" {
+			t.Errorf("unreadable: %s", d)
 		}
 	}
 }
