@@ -286,12 +286,13 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 	if p.Step == 0 {
 		p.FirstStep = time.Since(f.Started).Seconds()
 	}
+	seconds := time.Since(began).Seconds()
 	smoothed := p.Smoothed.add(loss)
 	record := Step{
 		Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, Loss: loss, SmoothedLoss: smoothed,
-		ImagesPerSecond: float64(batch.N) / time.Since(began).Seconds(), DataWaitSeconds: wait.Seconds(),
+		ImagesPerSecond: float64(batch.N) / seconds, Seconds: seconds, DataWaitSeconds: wait.Seconds(),
 	}
-	p.TrainSeconds += time.Since(began).Seconds()
+	p.TrainSeconds += seconds
 	p.WaitSeconds += wait.Seconds()
 	p.TrainedImages += batch.N
 	p.Batch++

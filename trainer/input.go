@@ -45,6 +45,28 @@ func loader(r Recipe, set *data.Dataset, pictures augment.Source, indices []int,
 	return augment.NewLoader(pipeline, pictures, indices, labels, o)
 }
 
+// TrainingLoader makes the batches that Fit trains on. The caller closes it.
+func TrainingLoader(r Recipe, set *data.Dataset, pictures augment.Source) (*augment.Loader, error) {
+	train, _, err := split(set, r)
+	if err != nil {
+		return nil, err
+	}
+	return loader(r, set, pictures, train, augment.LoaderOptions{BatchSize: r.BatchSize, Train: true, OnSkip: func(int, error) {}})
+}
+
+// Explain follows one picture of the set through every transform of training.
+func Explain(r Recipe, set *data.Dataset, index int) ([]augment.Stage, error) {
+	pipeline, err := newPipeline(r)
+	if err != nil {
+		return nil, err
+	}
+	picture, err := set.Picture(index)
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.Explain(picture, pipeline.Draw(r.Seed, 0, index), augment.NHWC)
+}
+
 // newPipeline is what happens to a picture under the recipe.
 func newPipeline(r Recipe) (*augment.Pipeline, error) {
 	config := augment.ArticleConfig()

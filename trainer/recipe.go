@@ -59,7 +59,10 @@ type Recipe struct {
 	AMP string `yaml:"amp"`
 	// Workers is how many goroutines decode and augment; 0 takes one per core.
 	Workers int `yaml:"workers"`
-	// Kernels says who convolves on the CPU: "auto", "own" or "libtorch".
+	// Kernels says who convolves on the CPU: "own" (libtorch where ours do not
+	// fit), "libtorch", or "auto", which times both once for each layer shape. Own
+	// is the default since a timing may fall differently on the next machine, and
+	// the last bits of the weights with it.
 	Kernels string `yaml:"kernels"`
 	// Threads is how many threads libtorch computes with; 0 takes one per core.
 	Threads int `yaml:"threads"`
@@ -73,7 +76,7 @@ func Article() Recipe {
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact",
-		Device: "auto", AMP: "auto", Kernels: "auto",
+		Device: "auto", AMP: "auto", Kernels: "own",
 	}
 }
 

@@ -9,6 +9,7 @@ type Step struct {
 	Loss            float64 // of this batch
 	SmoothedLoss    float64 // fastai's debiased exponential mean, beta 0.98
 	ImagesPerSecond float64 // of this step, waiting included
+	Seconds         float64 // of this step, waiting included
 	DataWaitSeconds float64 // time the step stood still for its batch
 }
 

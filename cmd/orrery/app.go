@@ -70,10 +70,15 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 func verbs() []*cli.Command {
 	commands := []*cli.Command{
 		trainCommand(), ladderCommand(), evaluateCommand(), predictCommand(), reportCommand(),
-		planetsCommand(), doctorCommand(),
+		compareCommand(), watchCommand(), dataCommand(), planetsCommand(),
+		collectCommand(), cleanCommand(), packCommand(), unpackCommand(),
+		benchCommand(), doctorCommand(),
 	}
 	for _, command := range commands {
 		command.OnUsageError = explainUsage
+		for _, sub := range command.Subcommands {
+			sub.OnUsageError = explainUsage
+		}
 	}
 	return commands
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/wangkuiyi/orrery/report"
+	"github.com/wangkuiyi/orrery/report/live"
+)
+
+func watchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "watch",
+		Usage:     "follow running and finished runs on a local page",
+		ArgsUsage: "[RUN|DIR]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Usage: "loopback address of the page", Value: "127.0.0.1:0"},
+			&cli.BoolFlag{Name: "terminal", Usage: "draw curves in the terminal instead"},
+		},
+		Action: watch,
+	}
+}
+
+func watch(c *cli.Context) error {
+	dir := "runs"
+	if c.Args().Present() {
+		dir = c.Args().First()
+	}
+	if c.Bool("terminal") {
+		return live.Terminal(c.Context, dir, time.Second, live.Screen{
+			Out: c.App.Writer, Size: terminalSize, Redraw: isTerminal(c.App.Writer),
+			Color: isTerminal(c.App.Writer) && os.Getenv("NO_COLOR") == "",
+		})
+	}
+	server, err := live.New(dir, live.Options{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	return server.Serve(c.Context, c.String("listen"), func(url string) { fmt.Fprintln(c.App.Writer, url) })
+}
+
+func terminalSize() (columns, rows int) {
+	columns, rows, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 80, 24
+	}
+	return columns, rows
+}
+
+func compareCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "compare",
+		Usage:     "set runs beside each other: numbers, curves, recipe differences",
+		ArgsUsage: "RUN RUN...",
+		Flags:     []cli.Flag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "comparison.html", Usage: "page `FILE` to write"}, jsonFlag()},
+		Action: func(c *cli.Context) error {
+			if c.NArg() < 2 {
+				return usagef("compare takes at least two RUNs")
+			}
+			comparison, err := report.Compare(c.Args().Slice())
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return printJSON(c.App.Writer, comparison)
+			}
+			if err := comparison.WritePage(c.String("output")); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.App.Writer, c.String("output"))
+			return err
+		},
+	}
+}
