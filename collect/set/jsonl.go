@@ -42,7 +42,11 @@ func readLines[T any](root *os.Root, name string) (entries []T, whole int64, new
 }
 
 // appendLog is a file of JSON lines open for appending.
-type appendLog[T any] struct{ file *os.File }
+type appendLog[T any] struct {
+	file   *os.File
+	size   int64
+	broken error // why no more lines may follow: half a line could not be taken back
+}
 
 // openLog reads the lines of a file, cuts off a torn last one, and opens it for appending.
 func openLog[T any](root *os.Root, name string) ([]T, *appendLog[T], error) {
@@ -55,21 +59,22 @@ func openLog[T any](root *os.Root, name string) ([]T, *appendLog[T], error) {
 		return nil, nil, err
 	}
 	err = file.Truncate(whole)
-	if err == nil {
-		_, err = file.Seek(whole, 0)
-	}
 	if err == nil && newline {
-		_, err = file.WriteString("\n")
+		_, err = file.WriteAt([]byte("\n"), whole)
+		whole++
 	}
 	if err != nil {
 		file.Close()
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return entries, &appendLog[T]{file}, nil
+	return entries, &appendLog[T]{file: file, size: whole}, nil
 }
 
-// add appends entries in one write. It does not sync.
+// add appends entries in one write: all of them or, when the disk is full, none. It does not sync.
 func (l *appendLog[T]) add(entries ...T) error {
+	if l.broken != nil {
+		return l.broken
+	}
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	encoder.SetEscapeHTML(false)
@@ -78,8 +83,12 @@ func (l *appendLog[T]) add(entries ...T) error {
 			return err
 		}
 	}
-	_, err := l.file.Write(lines.Bytes())
-	return err
+	if _, err := l.file.WriteAt(lines.Bytes(), l.size); err != nil {
+		l.broken = l.file.Truncate(l.size)
+		return err
+	}
+	l.size += int64(lines.Len())
+	return nil
 }
 
 func (l *appendLog[T]) sync() error { return l.file.Sync() }
@@ -93,7 +102,7 @@ func writeLines[T any](root *os.Root, name string, entries []T) error {
 	if err != nil {
 		return err
 	}
-	log := &appendLog[T]{file}
+	log := &appendLog[T]{file: file}
 	err = log.add(entries...)
 	if err == nil {
 		err = log.sync()

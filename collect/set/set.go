@@ -371,11 +371,15 @@ func (s *Set) flush() error {
 		return fmt.Errorf("%s: %w", ManifestName, err)
 	}
 	s.manifest.close()
-	manifest, err := s.root.OpenFile(ManifestName, os.O_WRONLY|os.O_APPEND, 0o644)
+	manifest, err := s.root.OpenFile(ManifestName, os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	s.manifest = &appendLog[Record]{manifest}
+	info, err := manifest.Stat()
+	if err != nil {
+		return err
+	}
+	s.manifest = &appendLog[Record]{file: manifest, size: info.Size()}
 	s.stale = false
 	return nil
 }

@@ -39,7 +39,7 @@ func NewOpenverse(client *fetch.Client, base string) *Openverse {
 	}
 	base = strings.TrimSuffix(strings.TrimRight(base, "/"), "/v1")
 	if base == OpenverseBase {
-		client.Limit("api.openverse.org", 3*time.Second, 10)
+		client.Limit("api.openverse.org", 4*time.Second, 5)
 	}
 	return &Openverse{client, base}
 }
