@@ -41,6 +41,14 @@ void zero_run(float* y, ptrdiff_t count) {
   for (; i < count; i++) y[i] = 0;
 }
 
+// A row of planar pixels (NCHW) to NHWC, all channels of a pixel at a time.
+template <int C>
+GOTORCH_INLINE void interleave_row(const float* x, ptrdiff_t plane, int cols, float* y) {
+  for (int j = 0; j < cols; j++, y += C)
+#pragma GCC unroll 8
+    for (int c = 0; c < C; c++) y[c] = x[c * plane + j];
+}
+
 template <class I>
 void pack_input(const PackInput& t) {
   const ConvShape& q = t.shape;
@@ -67,10 +75,14 @@ void pack_input(const PackInput& t) {
         lazy_row<I>(x, t.row_scale, t.row_offset, t.lazy.relu, count, body);
         continue;
       }
-      for (int c = 0; c < q.c; c++) {
-        const float* from = x + c * t.stride_c;
-        float* to = body + c;
-        for (int j = left; j < right; j++, from += t.stride_w, to += q.c) *to = *from;
+      if (q.c == 3 && t.stride_w == 1) {
+        interleave_row<3>(x, t.stride_c, right - left, body);
+      } else {
+        for (int c = 0; c < q.c; c++) {
+          const float* from = x + c * t.stride_c;
+          float* to = body + c;
+          for (int j = left; j < right; j++, from += t.stride_w, to += q.c) *to = *from;
+        }
       }
       if (t.row_scale || t.lazy.relu)
         lazy_row<I>(body, t.row_scale, t.row_offset, t.lazy.relu, count, body);

@@ -11,19 +11,23 @@ namespace gotorch::kernels {
 // Both packings read the weights in the order libtorch keeps them (kernel positions innermost) and write
 // one run per kernel position, so that either side stays within a few cache lines at a time.
 
+// Rows of the weight tensor read or written side by side. They lie a power of two or little else apart,
+// so a few cache sets hold them all.
+constexpr int kStreams = 8;
+
 void pack_weight(const PackWeight& p, int width, int panel0, int panel1, float* out) {
   const ConvShape& q = p.shape;
   const int taps = q.r * q.s;
-  for (int panel = panel0; panel < panel1; panel++) {
-    float* const base = out + static_cast<ptrdiff_t>(panel) * taps * q.c * width;
-    const int valid = std::min(width, q.k - panel * width);
-    const float* const from = p.weight + panel * width * p.stride_k;
+  for (int k = panel0 * width; k < panel1 * width; k += kStreams) {
+    float* const base = out + static_cast<ptrdiff_t>(k / width) * taps * q.c * width + k % width;
+    const int valid = std::max(0, std::min(kStreams, q.k - k));
+    const float* const from = p.weight + k * p.stride_k;
     for (int c = 0; c < q.c; c++) {
       for (int i = 0; i < taps; i++) {
         const float* w = from + c * p.stride_c + i / q.s * p.stride_r + i % q.s * p.stride_s;
         float* y = base + (static_cast<ptrdiff_t>(i) * q.c + c) * width;
         for (int u = 0; u < valid; u++) y[u] = w[u * p.stride_k];
-        for (int u = valid; u < width; u++) y[u] = 0;
+        for (int u = valid; u < kStreams; u++) y[u] = 0;
       }
     }
   }
@@ -59,13 +63,16 @@ void pack_weight_transposed(const PackWeight& p, int width_k, int width_c, int p
         }
     }
     const int valid = std::min(width_c, q.c - panel * width_c);
+    const ptrdiff_t stride = p.stride_c;
     for (int k = 0; k < k_padded; k++) {
-      const ptrdiff_t from = k * p.stride_k + panel * width_c * p.stride_c;
-      for (int e = 0; e < width_c; e++) {
-        const bool inside = k < q.k && e < valid;
-        for (const Tap& t : list)
-          t.to[k / width_k * t.step + k % width_k * width_c + e] =
-              inside ? t.from[from + e * p.stride_c] : 0;
+      const ptrdiff_t from = k * p.stride_k + panel * width_c * stride;
+      const ptrdiff_t to = k % width_k * width_c;
+      const int count = k < q.k ? valid : 0;
+      for (const Tap& t : list) {
+        const float* w = t.from + from;
+        float* y = t.to + k / width_k * t.step + to;
+        for (int e = 0; e < count; e++) y[e] = w[e * stride];
+        for (int e = count; e < width_c; e++) y[e] = 0;
       }
     }
   }
@@ -75,17 +82,17 @@ void unpack_weight(const PackWeight& p, int width, const float* const* parts, in
                    int panel1, float* out) {
   const ConvShape& q = p.shape;
   const int taps = q.r * q.s;
-  std::vector<float> sum(width);
-  for (int panel = panel0; panel < panel1; panel++) {
-    const ptrdiff_t base = static_cast<ptrdiff_t>(panel) * taps * q.c * width;
-    const int valid = std::min(width, q.k - panel * width);
-    float* const to = out + panel * width * p.stride_k;
+  for (int k = panel0 * width; k < panel1 * width && k < q.k; k += kStreams) {
+    const ptrdiff_t base = static_cast<ptrdiff_t>(k / width) * taps * q.c * width + k % width;
+    const int valid = std::min(kStreams, q.k - k);
+    float* const to = out + k * p.stride_k;
     for (int c = 0; c < q.c; c++) {
       for (int i = 0; i < taps; i++) {
         const ptrdiff_t at = base + (static_cast<ptrdiff_t>(i) * q.c + c) * width;
-        std::copy(parts[0] + at, parts[0] + at + width, sum.begin());
+        float sum[kStreams];
+        std::copy(parts[0] + at, parts[0] + at + kStreams, sum);
         for (int part = 1; part < count; part++)
-          for (int u = 0; u < width; u++) sum[u] += parts[part][at + u];
+          for (int u = 0; u < kStreams; u++) sum[u] += parts[part][at + u];
         float* w = to + c * p.stride_c + i / q.s * p.stride_r + i % q.s * p.stride_s;
         for (int u = 0; u < valid; u++) w[u * p.stride_k] = sum[u];
       }
