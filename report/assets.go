@@ -12,23 +12,23 @@ import (
 //go:embed page
 var page embed.FS
 
-// Assets are what a page carries in itself: style, scripts, and the content
+// pageAssets are what a page carries in itself: style, scripts, and the content
 // security policy that allows these scripts and nothing else.
-type Assets struct {
+type pageAssets struct {
 	Style  template.CSS
 	Script template.JS
 	Policy string
 }
 
-// NewAssets joins the chart library (with its licence) and the named scripts
+// newAssets joins the chart library (with its licence) and the named scripts
 // of the page folder. The policy forbids every request: pictures are data: URIs.
-func NewAssets(scripts ...string) (Assets, error) {
+func newAssets(scripts ...string) (pageAssets, error) {
 	texts, err := join(scripts...)
 	if err != nil {
-		return Assets{}, err
+		return pageAssets{}, err
 	}
 	digest := sha256.Sum256([]byte(texts.Script))
-	return Assets{
+	return pageAssets{
 		Style:  template.CSS(texts.Style),
 		Script: template.JS(texts.Script),
 		Policy: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" +

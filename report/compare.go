@@ -106,7 +106,7 @@ func (c *Comparison) differences() {
 
 type compareView struct {
 	Title, Lead string
-	Assets      Assets
+	Assets      pageAssets
 	Charts      []Chart
 	Notes       []Note
 	Names       []string
@@ -157,7 +157,7 @@ func (c *Comparison) WritePage(path string) error {
 	}
 	v.Lead = strings.Join(v.Names, " · ")
 	v.Charts = []Chart{overlay("losses", "epochs", losses, "line"), overlay("valid", "epochs", valid, "points"), overlay("accuracies", "epochs", accuracies, "points")}
-	return writePage(path, "compare.html", func(assets Assets) any {
+	return writePage(path, "compare.html", func(assets pageAssets) any {
 		v.Assets = assets
 		return v
 	})

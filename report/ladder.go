@@ -56,7 +56,7 @@ func WriteLadder(dir string, l Ladder) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, "report.html")
-	return path, writePage(path, "ladder.html", func(assets Assets) any {
+	return path, writePage(path, "ladder.html", func(assets pageAssets) any {
 		v.Assets = assets
 		return v
 	})
@@ -64,7 +64,7 @@ func WriteLadder(dir string, l Ladder) (path string, err error) {
 
 type ladderView struct {
 	Title, Lead string
-	Assets      Assets
+	Assets      pageAssets
 	Charts      []Chart
 	Notes       []Note
 	Rungs       []rungRow

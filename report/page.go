@@ -34,12 +34,12 @@ func Write(dir string) (path string, err error) {
 }
 
 // writePage fills a template with what view makes of the page's assets.
-func writePage(path, name string, view func(Assets) any) error {
+func writePage(path, name string, view func(pageAssets) any) error {
 	all, err := templates()
 	if err != nil {
 		return fmt.Errorf("page template: %w", err)
 	}
-	assets, err := NewAssets("start.js")
+	assets, err := newAssets("start.js")
 	if err != nil {
 		return fmt.Errorf("page assets: %w", err)
 	}
@@ -52,7 +52,7 @@ func writePage(path, name string, view func(Assets) any) error {
 // runView is what report.html is filled with.
 type runView struct {
 	Title, Name, Lead string
-	Assets            Assets
+	Assets            pageAssets
 	Charts            []Chart
 	Tiles             []Tile
 	Notes             []Note // damaged files; those not yet written are told in their sections
@@ -90,7 +90,7 @@ func (v runView) Why(file string) string {
 	return file + " holds none"
 }
 
-func (r *Run) view(assets Assets) any {
+func (r *Run) view(assets pageAssets) any {
 	v := runView{
 		Title: r.Name + " · Orrery", Name: r.Name, Assets: assets, run: r,
 		HasLoss: len(r.Steps) > 0 || len(r.History) > 0, HasSteps: len(r.Steps) > 0,

@@ -46,7 +46,7 @@ func Open(t *testing.T) *Tab {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -113,10 +113,10 @@ func Eval[T any](t *testing.T, b *Tab, expression string) T {
 	return value
 }
 
-// Until waits until a script's expression is true, at most half a minute.
+// Until waits until a script's expression is true, at most two minutes: the machine may be busy.
 func (b *Tab) Until(t *testing.T, expression string) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if Eval[bool](t, b, "!!("+expression+")") {
 			return
 		}
