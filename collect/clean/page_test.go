@@ -249,6 +249,12 @@ func TestNarrowPage(t *testing.T) {
 	p.picture("narrow")
 	p.click(`#trash`)
 	p.until(`state.trashed === 1`)
+	p.focusGrid()
+	p.keys(kb.Enter)
+	p.until(`byId('large').open && byId('large-picture').naturalWidth === 160`)
+	p.is(`byId('large').scrollWidth <= 390`, true)
+	p.picture("narrow-large")
+	p.click(`#large-close`)
 	p.click(`#help`)
 	p.picture("narrow-help")
 }

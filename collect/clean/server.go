@@ -70,6 +70,7 @@ func Serve(ctx context.Context, dir string, o ServeOptions) error {
 	measuring, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { server.measure(measuring) })
+	background.Go(catalogue.thumbs.prune)
 	if o.Ready != nil {
 		o.Ready(fmt.Sprintf("http://%s/?token=%s", listener.Addr(), token))
 	}

@@ -7,10 +7,12 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/disintegration/imaging"
 	"golang.org/x/sync/semaphore"
@@ -67,6 +69,22 @@ func newThumbs() (*thumbs, error) {
 	return t, err
 }
 
+// keepFor is how long a thumbnail stays that nobody looks at.
+const keepFor = 60 * 24 * time.Hour
+
+// prune removes thumbnails not made or looked at for a long time.
+func (t *thumbs) prune() {
+	_ = filepath.WalkDir(t.dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(name) != ".jpg" {
+			return nil // what cannot be read is not worth a word
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > keepFor {
+			os.Remove(name)
+		}
+		return nil
+	})
+}
+
 func (t *thumbs) close() error { return t.file.Close() }
 
 func (t *thumbs) measures(key string) (measures, bool) {
@@ -88,7 +106,14 @@ func (t *thumbs) remember(m measures) {
 
 func (t *thumbs) path(key string) string { return filepath.Join(t.dir, key[:2], key+".jpg") }
 
-func (t *thumbs) read(key string) ([]byte, error) { return os.ReadFile(t.path(key)) }
+// read returns a thumbnail made before and marks it as looked at.
+func (t *thumbs) read(key string) ([]byte, error) {
+	data, err := os.ReadFile(t.path(key))
+	if info, statErr := os.Stat(t.path(key)); err == nil && statErr == nil && time.Since(info.ModTime()) > keepFor/4 {
+		_ = os.Chtimes(t.path(key), time.Time{}, time.Now())
+	}
+	return data, err
+}
 
 // make renders a thumbnail and keeps it.
 func (t *thumbs) make(key string, pixels image.Image) (encoded []byte, err error) {
