@@ -67,7 +67,7 @@ func upload(ctx context.Context, address string, replace bool, write func(io.Wri
 	if !replace {
 		_, err := b.client.StatObject(ctx, b.name, b.key, minio.StatObjectOptions{})
 		if err == nil {
-			return errors.New("exists already; choose another name, or replace it with --force")
+			return errors.New("exists already; choose another name, or replace it with --replace")
 		}
 		if code := minio.ToErrorResponse(err).Code; code != minio.NoSuchKey {
 			return err

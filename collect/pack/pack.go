@@ -196,7 +196,7 @@ func writeArchive(ctx context.Context, w io.Writer, s *set.Set, files []set.Pict
 // writeFile writes a file beside its name and gives it the name when it is whole and on the disk.
 func writeFile(name string, replace bool, write func(io.Writer) error) error {
 	if _, err := os.Lstat(name); err == nil && !replace {
-		return errors.New("exists already; choose another name, or replace it with --force")
+		return errors.New("exists already; choose another name, or replace it with --replace")
 	}
 	folder := filepath.Dir(name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
