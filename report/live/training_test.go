@@ -30,7 +30,7 @@ func TestLivePageDuringTraining(t *testing.T) {
 	tab.Until(t, `document.getElementById("title").textContent === "Waiting for a run"`)
 
 	dir := filepath.Join(runs, "discs")
-	command := exec.Command(binary, "train", photos, "--epochs", "3", "-b", "8", "-o", dir)
+	command := exec.Command(binary, "train", photos, "--epochs", "3", "-b", "8", "--item-size", "96", "--size", "64", "-o", dir)
 	printed, err := os.Create(filepath.Join(t.TempDir(), "printed"))
 	if err != nil {
 		t.Fatal(err)
