@@ -33,14 +33,14 @@ func (d *Dataset) SetAside(paths []string, dir string) (moved int, err error) {
 	}
 	for _, p := range paths {
 		if !filepath.IsLocal(filepath.FromSlash(p)) {
-			return moved, fmt.Errorf("%s lies outside %s", p, d.Source)
+			return moved, fmt.Errorf("%s lies outside %s", Printable(p), d.Source)
 		}
 		from, target := f.full(p), filepath.Join(to, filepath.FromSlash(p))
 		if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
 			return moved, fmt.Errorf("%s: %w", dir, plain(err))
 		}
 		if err := move(from, target); err != nil {
-			return moved, fmt.Errorf("%s: %w", p, plain(err))
+			return moved, fmt.Errorf("%s: %w", Printable(p), plain(err))
 		}
 		moved++
 	}
@@ -53,10 +53,10 @@ func move(from, to string) error {
 	if err := os.Link(from, to); err == nil {
 		return os.Remove(from)
 	} else if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already", to)
+		return fmt.Errorf("%s exists already", Printable(to))
 	}
 	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s exists already", to)
+		return fmt.Errorf("%s exists already", Printable(to))
 	}
 	err := os.Rename(from, to)
 	if !errors.Is(err, syscall.EXDEV) {

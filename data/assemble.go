@@ -93,7 +93,7 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 func tooFewClasses(source string, l *listing) error {
 	switch {
 	case len(l.classes) == 1:
-		return fmt.Errorf("%s holds one class folder (%s), but two classes at least are needed%s", source, l.classes[0], l.hint)
+		return fmt.Errorf("%s holds one class folder (%s), but two classes at least are needed%s", source, Printable(l.classes[0]), l.hint)
 	case l.stray > 0:
 		return fmt.Errorf("%s holds %d files and no class folder; put the pictures of each class into a folder named after it", source, l.stray)
 	}
@@ -104,10 +104,10 @@ func tooFewClasses(source string, l *listing) error {
 func noneReadable(d *Dataset, label, n int, first Skipped) error {
 	name := d.Classes[label]
 	if n == 0 {
-		return fmt.Errorf("%s: the class folder %s holds no pictures; add some or remove the folder", d.Source, name)
+		return fmt.Errorf("%s: the class folder %s holds no pictures; add some or remove the folder", d.Source, Printable(name))
 	}
 	return fmt.Errorf("%s: none of the %d files of the class %s is a readable picture (%s: %s); replace them or remove the class",
-		d.Source, n, name, first.Path, first.Reason)
+		d.Source, n, Printable(name), Printable(first.Path), first.Reason)
 }
 
 // decodeEntry reads and decodes one file, or takes its pixels as they are.

@@ -140,7 +140,7 @@ func readCSV(ctx context.Context, r io.Reader, comma rune) (*listing, error) {
 		e.class = c
 		if s, twice := byPath[path]; twice {
 			if s.class != c {
-				return nil, fmt.Errorf("line %d calls %s %s, line %d calls it %s; one label for each picture", line, path, label, s.line, l.classes[s.class])
+				return nil, fmt.Errorf("line %d calls %s %s, line %d calls it %s; one label for each picture", line, Printable(path), Printable(label), s.line, Printable(l.classes[s.class]))
 			}
 			l.skipped = append(l.skipped, Skipped{path, fmt.Sprintf("listed twice, in lines %d and %d", s.line, line)})
 			continue
@@ -155,7 +155,7 @@ func readCSV(ctx context.Context, r io.Reader, comma rune) (*listing, error) {
 		return nil, errors.New("the list is empty; it needs lines of path,label or path,label,split")
 	}
 	if len(l.classes) == 1 {
-		return nil, fmt.Errorf("every picture has the label %s, but two labels at least are needed", l.classes[0])
+		return nil, fmt.Errorf("every picture has the label %s, but two labels at least are needed", Printable(l.classes[0]))
 	}
 	return l, nil
 }

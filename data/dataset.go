@@ -96,7 +96,7 @@ func (d *Dataset) Counts() []int {
 func (d *Dataset) Bytes(i int) ([]byte, error) {
 	b, err := d.files.read(d.Samples[i].Path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Samples[i].Path, plain(err))
+		return nil, fmt.Errorf("%s: %w", Printable(d.Samples[i].Path), plain(err))
 	}
 	return b, nil
 }
@@ -118,7 +118,7 @@ func (d *Dataset) PictureInto(p *Picture, i int) error {
 
 func (d *Dataset) decodeInto(p *Picture, i int, o DecodeOptions) error {
 	if err := decodeEntry(p, d.files, d.Samples[i].Path, o); err != nil {
-		return fmt.Errorf("%s: %w", d.Samples[i].Path, plain(err))
+		return fmt.Errorf("%s: %w", Printable(d.Samples[i].Path), plain(err))
 	}
 	return nil
 }

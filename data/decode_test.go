@@ -111,6 +111,35 @@ func TestTruncatedFiles(t *testing.T) {
 	}
 }
 
+// A TIFF has its header anywhere, so that a stump may be a picture; it must
+// only never end the program. Every byte is damaged in turn, too.
+func TestDamagedTIFFs(t *testing.T) {
+	refused := 0
+	for name, f := range pictures(t) {
+		if !strings.HasPrefix(name, "tiff") {
+			continue
+		}
+		for n := range len(f.File) {
+			if n > 200 && n < len(f.File)-300 && n%11 != 0 {
+				continue
+			}
+			if _, err := Decode(f.File[:n], DecodeOptions{}); err != nil {
+				refused++
+			}
+			for _, v := range []byte{0, 0x7f, 0xff} {
+				b := bytes.Clone(f.File)
+				b[n] = v
+				if _, err := Decode(b, DecodeOptions{MaxPixels: 1 << 20}); err != nil {
+					refused++
+				}
+			}
+		}
+	}
+	if refused < 1000 {
+		t.Errorf("only %d damaged files were refused", refused)
+	}
+}
+
 // tailOnly tells whether the last n bytes of the named file are no pixels:
 // trailers, or metadata behind the picture.
 func tailOnly(name string, n int) bool {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 )
 
@@ -132,7 +131,7 @@ func listFolder(ctx context.Context, root string) (*listing, error) {
 		}
 	}
 	if len(subfolders) == 1 {
-		l.hint = fmt.Sprintf("; are the class folders inside %s?", filepath.Join(root, subfolders[0]))
+		l.hint = fmt.Sprintf("; are the class folders inside %s?", Printable(filepath.Join(root, subfolders[0])))
 	}
 	return l, nil
 }
@@ -203,7 +202,7 @@ func (w *walker) walk(path string, class int, p part, above []fs.FileInfo) error
 	full := filepath.Join(w.root, filepath.FromSlash(path))
 	self, err := os.Stat(full)
 	if err != nil {
-		return fmt.Errorf("%s: %w", full, plain(err))
+		return fmt.Errorf("%s: %w", Printable(full), plain(err))
 	}
 	for _, a := range above {
 		if os.SameFile(a, self) {
@@ -215,7 +214,7 @@ func (w *walker) walk(path string, class int, p part, above []fs.FileInfo) error
 	dir, err := os.ReadDir(full)
 	if err != nil {
 		if len(above) == 1 {
-			return fmt.Errorf("%s: %w", full, plain(err))
+			return fmt.Errorf("%s: %w", Printable(full), plain(err))
 		}
 		w.skip(path, plain(err).Error())
 		return nil
@@ -250,5 +249,5 @@ func (w *walker) walk(path string, class int, p part, above []fs.FileInfo) error
 }
 
 func (w *walker) skip(path, reason string) {
-	w.l.skipped = append(w.l.skipped, Skipped{strings.ToValidUTF8(path, "\uFFFD"), reason})
+	w.l.skipped = append(w.l.skipped, Skipped{path, reason})
 }

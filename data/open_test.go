@@ -185,6 +185,33 @@ func TestFolderErrors(t *testing.T) {
 	}
 }
 
+// Names with line ends and terminal escapes stay themselves in the lists and
+// are inert in errors.
+func TestHostileNames(t *testing.T) {
+	evil := "ev\x1b[31mil\n\xff"
+	d := openSet(t, tree(t, map[string]string{evil + "/1": "@jpeg-420", evil + "/2": "@jpeg-444/cut", evil + "/3": "x", "cat/\u2028é.jpg": "@gif"}))
+	if diff := cmp.Diff([]string{"cat/\u2028é.jpg=cat", evil + "/1=" + evil, evil + "/2=" + evil}, paths(d)); diff != "" {
+		t.Error(diff)
+	}
+	if len(d.Skipped) != 1 || d.Skipped[0].Path != evil+"/3" {
+		t.Errorf("skipped %q", d.Skipped)
+	}
+	_, err := d.Picture(2)
+	if err == nil || !strings.HasPrefix(err.Error(), `ev\x1b[31mil\n\xff/2: truncated`) {
+		t.Errorf("error %q", err)
+	}
+	_, err = Open(context.Background(), tree(t, map[string]string{evil + "/1": "x", "cat/2": "@gif"}), Options{})
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\n") || strings.Contains(err.Error(), "\xff") {
+		t.Errorf("error %q", err)
+	}
+	if got := Printable("plain é \"quoted\" \\ 漢字"); got != "plain é \"quoted\" \\ 漢字" {
+		t.Errorf("a plain name becomes %q", got)
+	}
+	if n, err := d.SetAside([]string{d.Skipped[0].Path}, t.TempDir()); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+}
+
 func TestNoPermission(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may read everything")

@@ -83,10 +83,10 @@ func (d *Dataset) readSplit(r io.Reader) (train, valid []int, err error) {
 			if skipped[path] { // unreadable, and on the list of such
 				continue
 			}
-			return nil, nil, fmt.Errorf("line %d: %s is not in %s", line, path, d.Source)
+			return nil, nil, fmt.Errorf("line %d: %s is not in %s", line, Printable(path), d.Source)
 		}
 		if first, twice := seen[i]; twice {
-			return nil, nil, fmt.Errorf("line %d: %s was named in line %d already", line, path, first)
+			return nil, nil, fmt.Errorf("line %d: %s was named in line %d already", line, Printable(path), first)
 		}
 		seen[i] = line
 		switch partOf(word) {
@@ -95,7 +95,7 @@ func (d *Dataset) readSplit(r io.Reader) (train, valid []int, err error) {
 		case partValid, partTest:
 			valid = append(valid, i)
 		default:
-			return nil, nil, fmt.Errorf("line %d: the split of %s is %q, not train or valid", line, path, word)
+			return nil, nil, fmt.Errorf("line %d: the split of %s is %q, not train or valid", line, Printable(path), word)
 		}
 	}
 	if err := sc.Err(); err != nil {

@@ -122,7 +122,7 @@ func (t *tarFiles) index(ctx context.Context, l *listing, shard int, prefix stri
 		return nil, err
 	}
 	var names []string
-	skip := func(name, reason string) { l.skipped = append(l.skipped, Skipped{printable(prefix + name), reason}) }
+	skip := func(name, reason string) { l.skipped = append(l.skipped, Skipped{prefix + name, reason}) }
 	r := tar.NewReader(f)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -159,7 +159,7 @@ func (t *tarFiles) index(ctx context.Context, l *listing, shard int, prefix stri
 			return nil, err
 		}
 		if h.Size > fi.Size()-at {
-			return nil, fmt.Errorf("the archive is truncated at %s; download or pack it again", printable(name))
+			return nil, fmt.Errorf("the archive is truncated at %s; download or pack it again", Printable(name))
 		}
 		if isSparse(h) {
 			skip(name, "a sparse file, which is not supported")
@@ -190,7 +190,7 @@ func (t *tarFiles) classFolders(l *listing, found []string, several bool) {
 		}
 		if q != p {
 			if _, twice := t.entries[q]; twice {
-				l.skipped = append(l.skipped, Skipped{printable(p), "another archive has this name; the first one counts"})
+				l.skipped = append(l.skipped, Skipped{p, "another archive has this name; the first one counts"})
 				continue
 			}
 			t.entries[q] = t.entries[p]
@@ -228,7 +228,7 @@ func (t *tarFiles) webdataset(l *listing, found []string, names []string) error 
 		case ext == "cls":
 			b, err := t.read(p)
 			if err != nil || len(b) > 1000 {
-				return fmt.Errorf("%s: the label cannot be read", p)
+				return fmt.Errorf("%s: the label cannot be read", Printable(p))
 			}
 			s.label = strings.TrimSpace(string(b))
 		case slices.Contains(pictureSuffixes, ext) && s.picture == "":
@@ -241,10 +241,10 @@ func (t *tarFiles) webdataset(l *listing, found []string, names []string) error 
 		case s.picture == "" && s.label == "":
 			delete(samples, k)
 		case s.picture == "":
-			l.skipped = append(l.skipped, Skipped{printable(k + ".cls"), "a label without a picture"})
+			l.skipped = append(l.skipped, Skipped{k + ".cls", "a label without a picture"})
 			delete(samples, k)
 		case s.label == "":
-			l.skipped = append(l.skipped, Skipped{printable(s.picture), "a picture without a label (.cls)"})
+			l.skipped = append(l.skipped, Skipped{s.picture, "a picture without a label (.cls)"})
 			delete(samples, k)
 		default:
 			labels[s.label] = -1

@@ -181,7 +181,7 @@ func (z *zipFiles) list(ctx context.Context, l *listing, size int64) error {
 			continue
 		}
 		if reason := z.refuse(e, names); reason != "" {
-			l.skipped = append(l.skipped, Skipped{printable(e.Name), reason})
+			l.skipped = append(l.skipped, Skipped{e.Name, reason})
 			continue
 		}
 		names[strings.ToLower(e.Name)] = e.Name
@@ -260,7 +260,7 @@ func (z *zipFiles) refuse(e *zip.File, names map[string]string) string {
 	case seen && other == e.Name:
 		return "the archive has this name twice; the first one counts"
 	case seen:
-		return fmt.Sprintf("its name differs from %s only by case", other)
+		return fmt.Sprintf("its name differs from %s only by case", Printable(other))
 	case e.Flags&1 != 0:
 		return "encrypted"
 	case e.Method != zip.Store && e.Method != zip.Deflate:
@@ -295,9 +295,6 @@ func hasJunk(name string) bool {
 	return false
 }
 
-// printable makes a name of an archive fit for a list: valid UTF-8.
-func printable(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
-
 // commonTop returns "top/" when every file that lies in a folder lies below
 // one folder top, and some lie in folders of it.
 func commonTop(paths []string) string {
@@ -330,9 +327,9 @@ func overlapping(entries []*zip.File) error {
 	for _, e := range entries {
 		off, err := e.DataOffset()
 		if err != nil {
-			return fmt.Errorf("%s: %w", printable(e.Name), zipError(err))
+			return fmt.Errorf("%s: %w", Printable(e.Name), zipError(err))
 		}
-		spans = append(spans, span{off, off + int64(e.CompressedSize64), printable(e.Name)})
+		spans = append(spans, span{off, off + int64(e.CompressedSize64), Printable(e.Name)})
 	}
 	slices.SortFunc(spans, func(a, b span) int {
 		if a.from != b.from {
