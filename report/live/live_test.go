@@ -168,6 +168,14 @@ func TestStreamFollowsGrowingFiles(t *testing.T) {
 	if st.Step != 2 || len(st.Charts) == 0 || st.Charts[0].X[1] != 1 {
 		t.Errorf("after two steps: step %d, charts %v", st.Step, st.Charts)
 	}
+	if st.ETA != nil || st.Steps != 0 {
+		t.Errorf("nothing tells the end yet, but the state has %d steps, ETA %v", st.Steps, st.ETA)
+	}
+	add(t, dir, "log.jsonl", `{"level":"INFO","msg":"training","steps":30}`+"\n")
+	// 28 steps of 128 pictures at 180.5 a second.
+	if st = next(); st.Steps != 30 || st.ETA == nil || math.Abs(*st.ETA-28*128/180.5) > 1e-9 {
+		t.Errorf("steps %d, ETA %v; want 30 and %v", st.Steps, st.ETA, 28*128/180.5)
+	}
 	for i := 2; i < 15; i++ {
 		add(t, dir, "steps.csv", stepLine(i, 10))
 	}

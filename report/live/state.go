@@ -108,20 +108,38 @@ func (w *watched) progress(s *state) {
 		last := w.run.Steps[n-1]
 		s.Step, s.Epoch = last.Step+1, last.Epoch
 	}
-	// Only after an epoch is its length known.
-	if s.Epochs <= 0 || len(w.run.History) == 0 || w.perEpoch == 0 {
+	s.Steps = w.allSteps
+	if s.Steps == 0 && s.Epochs > 0 && len(w.run.History) > 0 {
+		s.Steps = s.Epochs * w.perEpoch // after an epoch its length is known
+	}
+	if s.Status == "finished" || s.Steps == 0 {
 		return
 	}
-	s.Steps = s.Epochs * w.perEpoch
-	if s.Status == "finished" {
-		return
-	}
-	last := w.run.History[len(w.run.History)-1]
-	left := float64(s.Epochs-1-last.Epoch) * last.Seconds
-	if w.stepEpoch > last.Epoch {
-		left -= last.Seconds * float64(w.inEpoch) / float64(w.perEpoch)
-	}
-	if left = math.Max(0, left); !math.IsNaN(left) && !math.IsInf(left, 0) {
+	if left := w.secondsLeft(s); !math.IsNaN(left) && !math.IsInf(left, 0) {
+		left = math.Max(0, left)
 		s.ETA = &left
 	}
+}
+
+// secondsLeft goes by the last epoch's time, which includes validation; in the
+// first epoch by the last steps' speed. NaN when there is neither.
+func (w *watched) secondsLeft(s *state) float64 {
+	if n := len(w.run.History); n > 0 && w.perEpoch > 0 && s.Epochs > 0 {
+		last := w.run.History[n-1]
+		left := float64(s.Epochs-1-last.Epoch) * last.Seconds
+		if w.stepEpoch > last.Epoch {
+			left -= last.Seconds * float64(w.inEpoch) / float64(w.perEpoch)
+		}
+		return left
+	}
+	batch, err := strconv.ParseFloat(w.run.RecipeValue("batch_size"), 64)
+	recent := w.run.Steps[max(0, len(w.run.Steps)-20):]
+	if err != nil || len(recent) == 0 {
+		return math.NaN()
+	}
+	seconds := 0.0
+	for _, step := range recent {
+		seconds += batch / step.ImagesPerSecond
+	}
+	return seconds / float64(len(recent)) * float64(s.Steps-s.Step)
 }

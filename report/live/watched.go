@@ -28,6 +28,7 @@ type watched struct {
 	steps, history, log                                tail
 	recipe, result, evaluation, note, stop, activation whole
 	run                                                report.Run
+	allSteps                                           int // of the whole run, as the log tells; 0 unknown
 	perEpoch                                           int // steps of the longest epoch seen
 	inEpoch                                            int // steps of the epoch under way
 	stepEpoch                                          int
@@ -94,6 +95,7 @@ func (w *watched) refresh() bool {
 			return
 		}
 		w.run.Log = append(w.run.Log, report.ParseLogLine(line))
+		w.readSteps(line)
 		if len(w.run.Log) > 2*keepLog {
 			w.run.Log = append([]report.LogLine(nil), w.run.Log[len(w.run.Log)-keepLog:]...)
 		}
@@ -119,6 +121,18 @@ func (w *watched) refresh() bool {
 	saw(w.readActivations())
 	saw(w.readPlots(), nil)
 	return any
+}
+
+// readSteps takes the run's number of steps from the record that the trainer
+// logs as it starts.
+func (w *watched) readSteps(line []byte) {
+	var record struct {
+		Message string `json:"msg"`
+		Steps   int    `json:"steps"`
+	}
+	if json.Unmarshal(line, &record) == nil && record.Message == "training" && record.Steps > 0 {
+		w.allSteps = record.Steps
+	}
 }
 
 func (w *watched) lastWrite() time.Time {
