@@ -46,6 +46,10 @@ format: setup-test ## put Go and C++ sources into their form
 lint: setup-test native ## the linters alone
 	@$(env) scripts/check/lint.sh
 
+.PHONY: bench
+bench: build ## how fast each device trains, with floors and costs
+	@$(env) bin/orrery bench
+
 .PHONY: race asan fuzz torture
 race: setup-test native ## every test with Go's race detector
 	@$(env) scripts/check/test.sh -race
