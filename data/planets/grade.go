@@ -3,7 +3,7 @@ package planets
 // grade is what processing does to the colours of a picture. It reports whether
 // the picture has become grey.
 func grade(r random, c *canvas) (grey bool) {
-	switch r.weighted(0.68, 0.11, 0.05, 0.04, 0.04, 0.06, 0.02) {
+	switch r.weighted(0.82, 0.07, 0.03, 0.02, 0.02, 0.03, 0.01) {
 	case 0:
 		develop(r, c)
 	case 1: // black and white
@@ -39,7 +39,7 @@ func grade(r random, c *canvas) (grey bool) {
 
 // develop changes exposure, contrast, saturation and white balance a little.
 func develop(r random, c *canvas) {
-	gain, contrast, saturation := r.between(0.7, 1.25), r.between(0.8, 1.25), r.between(0.35, 1.5)
+	gain, contrast, saturation := r.between(0.75, 1.25), r.between(0.8, 1.25), r.between(0.6, 1.5)
 	lift := r.between(0, 0.06)
 	balance := rgb{1 + 0.07*r.normal(), 1 + 0.03*r.normal(), 1 + 0.07*r.normal()}.scale(gain)
 	for i := range c.pix {

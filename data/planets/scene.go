@@ -12,13 +12,13 @@ type scene struct {
 
 // paint composes the picture: what is behind, the planet, what is around it.
 func (s *scene) paint() {
-	s.flat = s.chance(0.17)
+	s.flat = s.chance(0.10)
 	s.ink = pick(s.random, hex(0x101018), hex(0x202840), hex(0x402018), hex(0xffffff))
 	if s.chance(0.6) {
 		s.pen = s.c.short() * s.between(0.003, 0.012)
 	}
 	s.behind()
-	switch s.weighted(0.46, 0.15, 0.07, 0.07, 0.06, 0.10, 0.03, 0.03, 0.03) {
+	switch s.weighted(0.60, 0.13, 0.04, 0.04, 0.04, 0.09, 0.02, 0.015, 0.025) {
 	case 0:
 		s.portrait()
 	case 1:
@@ -42,7 +42,7 @@ func (s *scene) paint() {
 
 // behind paints the background.
 func (s *scene) behind() {
-	if s.flat || s.chance(0.12) {
+	if s.flat || s.chance(0.06) {
 		plainSky(s.random, s.c)
 	} else {
 		darkSky(s.random, s.c)
@@ -85,7 +85,7 @@ func (s *scene) planet(class int, cx, cy, r, phase float32) *body {
 // pose is how a planet's axis leans towards the eye and across the picture.
 func (s *scene) pose(class int) (tilt, roll float32) {
 	roll = 0.12 * s.normal()
-	if s.chance(0.3) {
+	if s.chance(0.2) {
 		roll = s.between(-pi, pi)
 	}
 	switch class {
@@ -117,13 +117,13 @@ func (s *scene) pose(class int) (tilt, roll float32) {
 // commonPhase is the phase angle of most pictures: the sun behind the camera,
 // more or less.
 func (s *scene) commonPhase() float32 {
-	return pick(s.random, s.between(0, 0.5), s.between(0.2, 1.2), s.between(0.2, 1.2), s.between(0.8, 1.7))
+	return pick(s.random, s.between(0, 0.5), s.between(0.2, 1), s.between(0.2, 1), s.between(0.7, 1.5))
 }
 
 // fit is the share of a radius that leaves room for what is around the disc.
 func (s *scene) fit(class int) float32 {
 	if class == saturn && s.chance(0.85) {
-		return 0.55
+		return s.between(0.5, 0.75)
 	}
 	return 1
 }
@@ -151,7 +151,7 @@ func (s *scene) extras(b *body) {
 // portrait shows the whole planet.
 func (s *scene) portrait() {
 	short := s.c.short()
-	r := short * s.between(0.2, 0.47) * s.fit(s.truth)
+	r := short * s.between(0.28, 0.48) * s.fit(s.truth)
 	b := s.planet(s.truth, float32(s.c.w)*(0.5+0.09*s.normal()), float32(s.c.h)*(0.5+0.06*s.normal()), r, s.commonPhase())
 	b.draw(s.c)
 	s.extras(b)

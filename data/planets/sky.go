@@ -2,7 +2,7 @@ package planets
 
 // darkSky paints what photos and renderings have behind a planet.
 func darkSky(r random, c *canvas) {
-	switch r.weighted(0.30, 0.38, 0.14, 0.12, 0.06) {
+	switch r.weighted(0.40, 0.42, 0.08, 0.06, 0.04) {
 	case 0:
 		c.fill(rgb{}.jitter(r, 0.012))
 	case 1:
