@@ -79,6 +79,7 @@ func (f *fit) checkpoint(best bool) {
 func (f *fit) saveCheckpoint(name string) error {
 	head := f.header()
 	head.Progress = &f.progress
+	head.Progress.Unreadable = f.train.Unreadable()
 	path := filepath.Join(f.Run.Dir, checkpointsDir, name)
 	var err error
 	caught := torch.Try(func() {

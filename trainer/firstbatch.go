@@ -15,12 +15,13 @@ import (
 // FirstPictures gives the first n pictures of the run's first training batch,
 // as the network sees them, with their classes.
 func FirstPictures(recipe Recipe, set *data.Dataset, pictures augment.Source, n int) ([]image.Image, []string, error) {
+	recipe.BatchSize = min(n, recipe.BatchSize)
 	train, _, err := split(set, recipe)
 	if err != nil {
 		return nil, nil, err
 	}
 	first, err := loader(recipe, set, pictures, train, augment.LoaderOptions{
-		BatchSize: min(n, recipe.BatchSize), Train: true,
+		BatchSize: recipe.BatchSize, Train: true,
 		OnSkip: func(int, error) {}, // the run has named it
 	})
 	if err != nil {

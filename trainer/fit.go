@@ -74,6 +74,7 @@ type progress struct {
 	History       []Epoch      `json:"history"`        // of finished epochs
 	Smoothed      smoothedLoss `json:"smoothed_loss"`  //
 	Best          float64      `json:"best_accuracy"`  // over finished epochs
+	Unreadable    []int        `json:"unreadable"`     // pictures found so in training, by index
 	EpochSeconds  float64      `json:"epoch_seconds"`  // of this epoch, before a resume
 	TrainSeconds  float64      `json:"train_seconds"`  // training halves, all epochs
 	WaitSeconds   float64      `json:"wait_seconds"`   // of TrainSeconds
@@ -99,7 +100,7 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Res
 		return nil, err
 	}
 	// The first batches are decoded while libtorch is loaded and the model built.
-	f.batches = f.train.Epoch(ctx, f.progress.Epoch)
+	f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
 	if err := torch.LoadLibrary(); err != nil {
 		return nil, err
 	}
@@ -130,6 +131,10 @@ func (f *fit) openData() error {
 		return err
 	}
 	f.steps = f.recipe.Epochs * f.train.Steps()
+	f.train.SetUnreadable(f.progress.Unreadable)
+	for _, index := range f.progress.Unreadable {
+		f.skipped[index] = errors.New("found unreadable before the run was resumed")
+	}
 	f.valid, err = loader(f.recipe, f.set, f.Pictures, valid, augment.LoaderOptions{BatchSize: f.recipe.BatchSize, OnSkip: f.skip})
 	return err
 }
@@ -233,13 +238,6 @@ func (f *fit) endEpoch(evaluation *Evaluation, seconds float64) error {
 
 // trainEpoch takes one optimiser step for each batch of the epoch that is left.
 func (f *fit) trainEpoch(ctx context.Context) error {
-	for skip := f.progress.Batch; skip > 0; skip-- { // resumed: these were trained on before
-		batch, err := f.batches.Next()
-		if err != nil {
-			return ignoreEOF(err)
-		}
-		batch.Release()
-	}
 	for {
 		waited := time.Now()
 		batch, err := f.batches.Next()

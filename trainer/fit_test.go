@@ -112,7 +112,7 @@ func (s *stopAt) StepEnds(step Step) {
 
 func TestFitLearnsAndWritesItsFolder(t *testing.T) {
 	set, recipe := colourSet(t, 40), quick()
-	recipe.Epochs = 4
+	recipe.Epochs = 8
 	run := newRun(t, recipe)
 	result, err := Fit(t.Context(), recipe, set, options(run, set))
 	if err != nil {
@@ -122,10 +122,10 @@ func TestFitLearnsAndWritesItsFolder(t *testing.T) {
 	if result.Accuracy < 0.9 {
 		t.Errorf("accuracy %.3f on three plain colours, want at least 0.9", result.Accuracy)
 	}
-	if result.TrainImages != 96 || result.ValidImages != 24 || result.Epochs != 4 {
-		t.Errorf("trained %d, validated %d, %d epochs; want 96, 24, 4", result.TrainImages, result.ValidImages, result.Epochs)
+	if result.TrainImages != 96 || result.ValidImages != 24 || result.Epochs != 8 {
+		t.Errorf("trained %d, validated %d, %d epochs; want 96, 24, 8", result.TrainImages, result.ValidImages, result.Epochs)
 	}
-	for name, lines := range map[string]int{historyFile: 5, stepsFile: 49} {
+	for name, lines := range map[string]int{historyFile: 9, stepsFile: 97} {
 		text, err := os.ReadFile(run.path(name))
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func collectCommand() *cli.Command {
 		Usage:     "gather pictures of each class from the web, with their licences",
 		ArgsUsage: "CLASS...",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "into", Usage: "folder `DIR` of the set", Required: true},
+			&cli.StringFlag{Name: "into", Usage: "folder `DIR` of the set"},
 			&cli.IntFlag{Name: "max", Usage: "pictures wanted of each class", Value: 100},
 			&cli.StringFlag{Name: "query", Usage: "what to search for; {class} stands for the class", Value: "{class}"},
 			&cli.StringSliceFlag{Name: "source", Usage: "openverse, commons or duckduckgo (may be repeated)"},
@@ -40,6 +40,9 @@ func collectCommand() *cli.Command {
 }
 
 func collectPictures(c *cli.Context) error {
+	if c.String("into") == "" {
+		return usagef("collect needs a folder for the set: --into DIR")
+	}
 	log := newLogger(c.App.ErrWriter)
 	spoke := time.Now()
 	o := collect.Options{
