@@ -108,6 +108,16 @@ pal = im.quantize(16)
 add("gif-transparent", pal, format="GIF", transparency=3)
 add("gif-animated", im, format="GIF", save_all=True, append_images=[im.transpose(Image.Transpose.ROTATE_180)])
 
+b = io.BytesIO()
+im.save(b, format="GIF")
+small = bytearray(b.getvalue())
+small[6:10] = (W + 5).to_bytes(2, "little") + (H + 3).to_bytes(2, "little")
+at = small.index(b",\0\0\0\0" + W.to_bytes(2, "little"))
+small[at + 1 : at + 5] = (2).to_bytes(2, "little") + (1).to_bytes(2, "little")
+canvas = Image.new("RGB", (W + 5, H + 3))  # black; Pillow shows palette entry 0, whatever it is
+canvas.paste(Image.open(io.BytesIO(b.getvalue())).convert("RGB"), (2, 1))
+put("gif-frame-inside", bytes(small), canvas)
+
 for q in (30, 80, 100):
     add(f"webp-q{q}", im, format="WEBP", quality=q)
 add("webp-odd", im.crop((0, 0, 35, 21)), format="WEBP", quality=90)
