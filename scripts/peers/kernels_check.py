@@ -247,7 +247,7 @@ def check_large_mean():
 
 def check_rerun():
     """Bit-equal reruns for each number of threads; forward sums do not depend on the number at all."""
-    failed = 0
+    failed, before = 0, torch.get_num_threads()
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         torch.manual_seed(1)
@@ -257,7 +257,7 @@ def check_rerun():
         same = all(torch.equal(r[n], runs[0][n]) for r in runs[1:] for n in r if r[n] is not None)
         print(f"{'ok  ' if same else 'FAIL'} three runs on {threads} threads are bit-equal")
         failed += not same
-    torch.set_num_threads(2)
+    torch.set_num_threads(before)
     return failed
 
 
@@ -316,11 +316,12 @@ def main():
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--batch", type=int, default=8, help="batch of the cnn8 layers")
     p.add_argument("--steps", type=int, default=20)
+    p.add_argument("--threads", type=int, default=2)
     p.add_argument("--only", default="", help="random, layers, mean, rerun, odd, training")
     a = p.parse_args()
     ops = ko.load(a.library)
     ops.set_mode(ko.MODES["own"])
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     print("torch", torch.__version__, "kernels", ops.instruction_set())
     checks = {"random": lambda: check_random(a.random, a.seed), "layers": lambda: check_layers(a.batch),
