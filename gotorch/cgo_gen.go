@@ -119,6 +119,10 @@ package gotorch
 // #cgo nocallback cgt_kernels_choices
 // #cgo noescape cgt_kernels_instructions
 // #cgo nocallback cgt_kernels_instructions
+// #cgo noescape cgt_bench_add
+// #cgo nocallback cgt_bench_add
+// #cgo noescape cgt_bench_nop
+// #cgo nocallback cgt_bench_nop
 // #cgo noescape cgt_op_empty
 // #cgo nocallback cgt_op_empty
 // #cgo noescape cgt_op_zeros

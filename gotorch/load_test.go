@@ -135,3 +135,22 @@ func TestSymbolFindsFunctions(t *testing.T) {
 		t.Errorf("a missing function: %v", err)
 	}
 }
+
+func TestVersionsThatFit(t *testing.T) {
+	for _, c := range []struct{ built, found, says string }{
+		{"2.11.0", "2.11.0", ""},
+		{"2.15.0", "2.15.0", ""},
+		{"2.11.0", "2.15.0", "found 2.15.0"},
+		{"2.6.0", "2.6.0", "2.7 or newer"},
+		{"1.13.1", "1.13.1", "2.7 or newer"},
+		{"2.11.0", "", "does not say"},
+	} {
+		err := torch.Fits(torch.LibraryInfo{Path: "lib", BuiltFor: c.built, Torch: c.found, TorchDir: "dir"})
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("built for %q, found %q: %v, want %q", c.built, c.found, err, c.says)
+		}
+	}
+	if got := torch.VersionIn("PyTorch built with: TORCH_VERSION=2.11.0, USE_CUDA=1"); got != "2.11.0" {
+		t.Errorf("the version is %q", got)
+	}
+}
