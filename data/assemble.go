@@ -11,16 +11,26 @@ import (
 
 // assemble looks into every listed file and makes the Dataset.
 func assemble(ctx context.Context, source string, l *listing, o Options) (*Dataset, error) {
-	if len(l.classes) < 2 {
-		return nil, tooFewClasses(source, l)
-	}
-	classes := slices.Clone(l.classes)
-	if !l.ordered {
-		slices.Sort(classes)
-	}
+	before := l.used()
 	var left int
 	if l.entries, left = settleTest(l.entries); left > 0 {
 		o.Log.Info("the test pictures are left alone, since there are validation pictures", "count", left)
+	}
+	after := l.used()
+	var classes []string
+	for i, c := range l.classes {
+		if before[i] && !after[i] {
+			o.Log.Warn("a class has test pictures only and is left out", "class", c)
+			continue
+		}
+		classes = append(classes, c)
+	}
+	if len(classes) < 2 {
+		l.classes = classes
+		return nil, tooFewClasses(source, l)
+	}
+	if !l.ordered {
+		slices.Sort(classes)
 	}
 	index := map[string]int{}
 	folded := map[string]string{}
@@ -88,6 +98,15 @@ func assemble(ctx context.Context, source string, l *listing, o Options) (*Datas
 		}
 	}
 	return d, nil
+}
+
+// used tells which classes have entries.
+func (l *listing) used() []bool {
+	u := make([]bool, len(l.classes))
+	for _, e := range l.entries {
+		u[e.class] = true
+	}
+	return u
 }
 
 func tooFewClasses(source string, l *listing) error {

@@ -68,8 +68,12 @@ func TestTrainAndValidFolders(t *testing.T) {
 			}
 		}
 	}
+	d := mustOpen(t, tree(t, map[string]string{"train/cat/1": "@jpeg-420", "train/dog/2": "@jpeg-420", "val/dog/3": "@gif", "test/cat/4": "@gif", "test/rat/5": "@gif"}))
+	if diff := cmp.Diff([]string{"cat", "dog"}, d.Classes); diff != "" || len(d.Samples) != 3 {
+		t.Error(diff, paths(d))
+	}
 	// Railways: train and test are classes when they hold pictures themselves.
-	d := mustOpen(t, tree(t, map[string]string{"train/1": "@jpeg-420", "train/old/2": "@jpeg-420", "test/3": "@jpeg-420", "test/old/4": "@jpeg-420"}))
+	d = mustOpen(t, tree(t, map[string]string{"train/1": "@jpeg-420", "train/old/2": "@jpeg-420", "test/3": "@jpeg-420", "test/old/4": "@jpeg-420"}))
 	if diff := cmp.Diff([]string{"test", "train"}, d.Classes); diff != "" || d.Train != nil {
 		t.Error(diff, d.Train)
 	}
@@ -194,7 +198,7 @@ func TestWebdataset(t *testing.T) {
 		t.Error(paths(d))
 	}
 	shard(t, one, "a.jpg", "@jpeg-420", "a.cls", "1", "b.jpg", "@jpeg-444", "b.cls", "0")
-	if err := os.WriteFile(filepath.Join(filepath.Dir(one), "classes.txt"), []byte("zebra\nape\n"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(filepath.Dir(one), "classes.txt"), []byte("zebra\nape\nunseen\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if d := mustOpen(t, one); cmp.Diff([]string{"a.jpg=ape", "b.jpg=zebra"}, paths(d)) != "" {

@@ -315,9 +315,21 @@ func (l *listing) numberLabels(labels map[string]int, names []string) error {
 		if most >= len(names) {
 			return fmt.Errorf("label %d, but there are only %d class names", most, len(names))
 		}
-		l.classes, l.ordered = names, true
+		used := make([]int, len(names)) // 1 + the class of a name, 0 where it has no picture
 		for s := range labels {
-			labels[s], _ = strconv.Atoi(s)
+			n, _ := strconv.Atoi(s)
+			used[n] = 1
+		}
+		for n := range used {
+			if used[n] > 0 {
+				l.classes = append(l.classes, names[n])
+				used[n] = len(l.classes)
+			}
+		}
+		l.ordered = true
+		for s := range labels {
+			n, _ := strconv.Atoi(s)
+			labels[s] = used[n] - 1
 		}
 	default:
 		for s := range labels {

@@ -8,6 +8,7 @@ Run: python scripts/golden/data_pictures.py data/testdata/pictures.json
 """
 
 import base64
+import ctypes
 import io
 import json
 import sys
@@ -59,6 +60,23 @@ add("jpeg-progressive", im, format="JPEG", quality=85, progressive=True)
 add("jpeg-restart", im, format="JPEG", quality=85, restart_marker_blocks=2)
 add("jpeg-grey", grey, format="JPEG")
 add("jpeg-cmyk", im.convert("CMYK"), format="JPEG", quality=95)
+
+
+def ycck(cmyk):
+    """Encodes C, M, Y, K as YCCK with the system's TurboJPEG, since Pillow writes CMYK only."""
+    tj = ctypes.CDLL("libturbojpeg.so.0")
+    tj.tjInitCompress.restype = ctypes.c_void_p
+    handle, out, size = ctypes.c_void_p(tj.tjInitCompress()), ctypes.c_void_p(), ctypes.c_ulong()
+    TJPF_CMYK, TJSAMP_420 = 11, 2
+    raw = 255 - np.asarray(cmyk)  # as Adobe stores it
+    code = tj.tjCompress2(
+        handle, raw.tobytes(), W, 4 * W, H, TJPF_CMYK, ctypes.byref(out), ctypes.byref(size), TJSAMP_420, 90, 0
+    )
+    assert code == 0
+    return ctypes.string_at(out, size.value)
+
+
+put("jpeg-ycck", ycck(im.convert("CMYK")))
 add("jpeg-rgb", im, format="JPEG", quality=95, keep_rgb=True)
 add("jpeg-1x1", im.crop((0, 0, 1, 1)), format="JPEG")
 b = io.BytesIO()
