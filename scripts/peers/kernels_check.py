@@ -185,7 +185,8 @@ def check_random(count, seed):
         with torch.set_grad_enabled(grad):
             e = compare(x, stages, residual, grad)
         worst = max(worst, e)
-        if not e[0] <= TOLERANCE:
+        # Sums that cancel amplify what earlier stages of a chain rounded.
+        if not e[0] <= TOLERANCE * (1 if len(stages) == 1 else 5):
             failed += 1
             print(f"FAIL random {done}: {e[1]} off by {e[0]:.1e}: x {tuple(x.shape)} {x.stride()} " +
                   "; ".join(f"{o} {c} {n}" for c, n, o in stages) +

@@ -222,9 +222,9 @@ struct ChainFunction : torch::autograd::Function<ChainFunction> {
   static variable_list backward(AutogradContext* ctx, variable_list grads);
 };
 
-// The backward pass of BatchNorm as d = g*a + raw*b + e, with the gradients of gamma and beta.
+// The backward pass of BatchNorm as d = (g - e)*a + (raw - m)*b, with the gradients of gamma and beta.
 struct NormBackward {
-  Channels a, b, e;
+  Channels a, b, e, m;
   at::Tensor gamma, beta;
 };
 
@@ -233,17 +233,20 @@ NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
   const ConvShape& q = s.shape;
   const auto g = floats_of(gamma, q.k, 1);
   const double count = static_cast<double>(q.n) * q.oh() * q.ow();
-  NormBackward r{channels(q.k), channels(q.k), channels(q.k), at::empty({q.k}), at::empty({q.k})};
+  NormBackward r{channels(q.k), channels(q.k),    channels(q.k),
+                 channels(q.k), at::empty({q.k}), at::empty({q.k})};
   float *dgamma = r.gamma.mutable_data_ptr<float>(), *dbeta = r.beta.mutable_data_ptr<float>();
   for (int i = 0; i < q.k; i++) {
-    const double inv = s.inv_std[i], slope = g[i] * inv, dg = inv * dot[i];
+    // dot was taken about the mean in single precision.
+    const double about_mean = dot[i] - (s.exact_mean[i] - s.mean[i]) * sum[i];
+    const double inv = s.inv_std[i], slope = g[i] * inv, dg = inv * about_mean;
     dgamma[i] = static_cast<float>(dg), dbeta[i] = static_cast<float>(sum[i]);
     r.a[i] = static_cast<float>(slope);
     if (!s.batch_statistics) continue;
+    // Differences from the means first: a gradient that is all but constant keeps its digits.
     r.b[i] = static_cast<float>(-slope * inv * dg / count);
-    // From the rounded a and b, so that the gradients still add up to zero.
-    r.e[i] =
-        static_cast<float>(-double{r.a[i]} * sum[i] / count - double{r.b[i]} * s.exact_mean[i]);
+    r.e[i] = static_cast<float>(sum[i] / count);
+    r.m[i] = s.mean[i];
   }
   return r;
 }
@@ -300,7 +303,7 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
     NormBackward norm;
     if (s.norm()) {
       norm = norm_backward(s, gammas[i], sum, dot);
-      b.a = norm.a.data(), b.b = norm.b.data(), b.e = norm.e.data();
+      b.a = norm.a.data(), b.b = norm.b.data(), b.e = norm.e.data(), b.m = norm.m.data();
       give(at + 2, norm.gamma), give(at + 3, norm.beta);
     }
     if (wanted(at)) {

@@ -186,7 +186,7 @@ struct Backward {
 
   PackGradient pack(const Block& b, const PackedGradient& layout, int image0, float* out,
                     double* sum) const {
-    return {q, b, width_k, layout, image0, a.g, a.raw, a.a, a.b, a.e, a.mask, out, sum};
+    return {q, b, width_k, layout, image0, a.g, a.raw, a.a, a.b, a.e, a.m, a.mask, out, sum};
   }
 
   WeightGradient weight(const Block& b, const float* x, const float* g,

@@ -37,7 +37,7 @@ struct BackwardArgs {
   PackWeight weight;
   // Gradient of the layer's output and how to turn it into that of the convolution: PackGradient.
   const float *g, *raw;
-  const float *a, *b, *e;
+  const float *a, *b, *e, *m;
   bool mask;
   float* weight_gradient;             // or null
   PackWeight weight_gradient_layout;  // its strides
