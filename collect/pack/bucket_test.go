@@ -28,7 +28,7 @@ func store(t *testing.T, bucketName string) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	server := exec.Command(program, "--access", "key", "--secret", "secret", "--port", address, "--quiet", "posix", "--nometa", t.TempDir())
+	server := exec.Command(program, "--access", "key", "--secret", "secret", "--port", address, "--quiet", "posix", "--sidecar", t.TempDir(), t.TempDir())
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
