@@ -120,7 +120,11 @@ type wholeTicks struct{}
 func (wholeTicks) Ticks(low, high float64) []plot.Tick {
 	every := math.Max(1, math.Ceil((high-low)/10))
 	var ticks []plot.Tick
-	for v := math.Ceil(low/every) * every; v <= high; v += every {
+	for i := range 20 { // counted, since far from zero a step may be too small to move v
+		v := math.Ceil(low/every)*every + float64(i)*every
+		if v > high {
+			break
+		}
 		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%.0f", v)})
 	}
 	return ticks

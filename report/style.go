@@ -77,8 +77,13 @@ func (roundTicks) Ticks(low, high float64) []plot.Tick {
 	}
 	every := roundStep((high - low) / 6)
 	var ticks []plot.Tick
-	for i := math.Ceil(low / every * (1 - 1e-12)); i*every <= high+every*1e-9; i++ {
-		v := i*every + 0 // minus zero plus zero is zero
+	// Counted, since far from zero a step may be too small to move v.
+	first := math.Ceil(low/every - 1e-9)
+	for i := range 20 {
+		v := (first+float64(i))*every + 0 // minus zero plus zero is zero
+		if v > high+every*1e-9 {
+			break
+		}
 		ticks = append(ticks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'g', 4, 64)})
 	}
 	return ticks

@@ -76,17 +76,19 @@ func textChart(o TextOptions, title, xLabel string, line, points curve) string {
 	if math.IsInf(low, 0) {
 		return title + ": no numbers yet\n"
 	}
-	if high == low {
-		low, high = low-0.5, high+0.5
+	if high/2 == low/2 {
+		low, high = low-math.Max(0.5, math.Abs(low)*1e-3), high+math.Max(0.5, math.Abs(high)*1e-3)
 	}
 	first, last := line.xs[0], line.xs[len(line.xs)-1]
 	if first == last {
-		last = first + 1
+		last = first + math.Max(1, math.Abs(first)*1e-3)
 	}
 	dots := newBraille(columns, o.Rows)
-	place := func(x, y float64) (int, int) {
-		return int(math.Round((x - first) / (last - first) * float64(2*columns-1))), int(math.Round((high - y) / (high - low) * float64(4*o.Rows-1)))
+	// Halved, since the difference of two finite numbers may not be.
+	share := func(v, from, to float64, count int) int {
+		return min(count-1, max(0, int(math.Round((v/2-from/2)/(to/2-from/2)*float64(count-1)))))
 	}
+	place := func(x, y float64) (int, int) { return share(x, first, last, 2*columns), share(y, high, low, 4*o.Rows) }
 	for i := 1; i < len(line.xs); i++ {
 		if bad(line.ys[i-1]) || bad(line.ys[i]) {
 			continue
