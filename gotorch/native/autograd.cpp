@@ -17,7 +17,8 @@ extern "C" {
 char* cgt_backward(cgt_t p, cgt_t gradient, int8_t retain_graph, int8_t create_graph) {
   return nothing([&] {
     const at::Tensor t = T(p), g = T(gradient);
-    torch::autograd::backward({t}, g.defined() ? std::vector<at::Tensor>{g} : std::vector<at::Tensor>{},
+    torch::autograd::backward({t},
+                              g.defined() ? std::vector<at::Tensor>{g} : std::vector<at::Tensor>{},
                               static_cast<bool>(retain_graph || create_graph), create_graph);
   });
 }

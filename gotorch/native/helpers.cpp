@@ -37,8 +37,8 @@ at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::
 at::Tensor arange(double begin, double end, double step, at::ScalarType dtype) {
   if (at::isIntegralType(dtype, /*includeBool=*/true))
     for (const double v : {begin, end, step})
-      TORCH_CHECK(v == std::trunc(v) && std::abs(v) < 9e15, "an integer type needs whole numbers, not ",
-                  v);
+      TORCH_CHECK(v == std::trunc(v) && std::abs(v) < 9e15,
+                  "an integer type needs whole numbers, not ", v);
   return at::arange(begin, end, step, dtype);
 }
 
