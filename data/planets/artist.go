@@ -41,8 +41,8 @@ func (a *artist) draw(seed int64, p picture) ([]byte, error) {
 
 // size chooses the sides in pixels, 220..640.
 func size(r random) (w, h int) {
-	long := r.between(280, 560)
-	if r.chance(0.15) {
+	long := r.between(260, 520)
+	if r.chance(0.12) {
 		long = 640
 	}
 	aspect := pick(r, float32(1), 1, 4.0/3, 4.0/3, 3.0/2, 16.0/9, r.between(1, 2))

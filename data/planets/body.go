@@ -46,7 +46,11 @@ func (b *body) draw(c *canvas) {
 	right, up := b.frame.in(vec{1, 0, 0}), b.frame.in(vec{0, 1, 0})
 	ring := b.rings.seen(b, dir, light)
 
-	x0, y0, x1, y1 := c.box(b.cx, b.cy, reach*b.r+b.outline+2)
+	// Where under is below this, the ray misses the disc and its air by half a pixel.
+	miss := 1 + b.airReach + 0.5/b.r
+	nothing := a * (1 - miss*miss)
+
+	x0, y0, x1, y1 := c.box(b.cx, b.cy, reach*b.r+2)
 	for y := y0; y < y1; y++ {
 		row := c.row(y)
 		v := (b.cy - float32(y) - 0.5) / b.r
@@ -56,6 +60,9 @@ func (b *body) draw(c *canvas) {
 			e := vec{o.x, o.y, o.z * squash}
 			bq := e.dot(d)
 			under := bq*bq - a*(e.dot(e)-1)
+			if under < nothing && ring == nil {
+				continue
+			}
 			edge := (1 - sqrt(max(0, 1-under/a))) * b.r // pixels inside the outline, about
 			colour, t := row[x], float32(-1e9)
 			cover := clamp(edge + 0.5)

@@ -47,14 +47,17 @@ func smear(r random, c, spare *canvas, length float32) {
 	spare.reset(c.w, c.h)
 	angle := r.between(0, 2*pi)
 	n := int(length) + 2
+	dx, dy := make([]int, n), make([]int, n)
+	for i := range n {
+		t := (float32(i)/float32(n-1) - 0.5) * length
+		dx[i], dy[i] = int(t*cos(angle)), int(t*sin(angle))
+	}
 	copy(spare.pix, c.pix)
 	for y := range c.h {
 		for x := range c.w {
 			var sum rgb
 			for i := range n {
-				t := (float32(i)/float32(n-1) - 0.5) * length
-				sx := min(max(x+int(t*cos(angle)), 0), c.w-1)
-				sy := min(max(y+int(t*sin(angle)), 0), c.h-1)
+				sx, sy := min(max(x+dx[i], 0), c.w-1), min(max(y+dy[i], 0), c.h-1)
 				sum = sum.add(spare.pix[sy*c.w+sx])
 			}
 			c.pix[y*c.w+x] = sum.scale(1 / float32(n))

@@ -18,7 +18,7 @@ var Classes = []string{"earth", "jupiter", "neptune", "saturn"}
 
 // Version names the renderer. It changes whenever the same seed would give
 // other pictures, so that a set kept by Ensure is rendered anew.
-const Version = "2"
+const Version = "3"
 
 const (
 	// DefaultCount is the number of pictures in the set.
