@@ -38,6 +38,10 @@ func Try(f func()) (err error) {
 // programs written for the older gotorch.
 func MustNil(err unsafe.Pointer) { check((*C.char)(err), "MustNil") }
 
+// SetTensorFinalizer does nothing: every handle sees to its own tensor. It is here for programs
+// written for the older gotorch.
+func SetTensorFinalizer(*unsafe.Pointer) {}
+
 // takeString copies a C string and frees it.
 func takeString(s *C.char) string {
 	g := C.GoString(s)
