@@ -129,6 +129,7 @@ var (
 	_ func(T, T, T, T, T, bool, float64, float64) T                                                        = F.BatchNorm
 	_ func(T, T, T, []int64, []int64, []int64, int64) T                                                    = F.Conv2d
 	_ func(T, T, T, []int64, []int64, []int64, int64, []int64) T                                           = F.ConvTranspose2d
+	_ func(T, T, T, int64, string) T                                                                       = F.CrossEntropy
 	_ func(T, T, T, int64, string) T                                                                       = F.NllLoss
 	_ func(T, T, T, string) T                                                                              = F.BinaryCrossEntropy
 	_ func(T, bool) T                                                                                      = F.Relu

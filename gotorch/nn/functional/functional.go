@@ -61,14 +61,10 @@ func BinaryCrossEntropyWithLogits(input, target, weight, posWeight torch.Tensor,
 
 // CrossEntropy is the cross entropy between logits input (N, C, ...) and target: classes (Long), of
 // which ignoreIndex does not count (PyTorch's default is -100), or probabilities. weight (C) or
-// Tensor{} weighs the classes; reduction is none, mean or sum. A label smoothing in [0, 1] may follow.
-func CrossEntropy(input, target, weight torch.Tensor, ignoreIndex int64, reduction string,
-	labelSmoothing ...float64) torch.Tensor {
-	smoothing := 0.0
-	if len(labelSmoothing) > 0 {
-		smoothing = labelSmoothing[0]
-	}
-	return torch.CrossEntropy(input, target, weight, ignoreIndex, reduction, smoothing)
+// Tensor{} weighs the classes; reduction is none, mean or sum. For label smoothing there is
+// [torch.CrossEntropy].
+func CrossEntropy(input, target, weight torch.Tensor, ignoreIndex int64, reduction string) torch.Tensor {
+	return torch.CrossEntropy(input, target, weight, ignoreIndex, reduction, 0)
 }
 
 // MSELoss is (input-target)**2.
