@@ -27,6 +27,15 @@ type Evaluation struct {
 	Top5      float64  `json:"top5"`      // in [0, 1]; 1 with five classes or fewer
 	Confusion [][]int  `json:"confusion"` // rows actual, columns predicted
 	TopLosses []Guess  `json:"top_losses"`
+
+	predictions []labelled // of every picture, in the split's order
+}
+
+// A labelled is one picture's label and the probability of each class.
+type labelled struct {
+	path          string
+	label         int
+	probabilities []float64
 }
 
 // A Guess is one picture's prediction beside its label.
@@ -45,6 +54,7 @@ type tally struct {
 	correct int
 	top5    int
 	guesses []Guess
+	all     []labelled
 	counts  [][]int
 }
 
@@ -72,8 +82,10 @@ func (t *tally) add(logits []float32, indices []int, labels []int64) {
 		if rank(row, label) < 5 {
 			t.top5++
 		}
+		path := t.set.Samples[index].Path
+		t.all = append(t.all, labelled{path, label, probabilities})
 		t.guesses = append(t.guesses, Guess{
-			Path: t.set.Samples[index].Path, Actual: t.set.Classes[label], Predicted: t.set.Classes[predicted],
+			Path: path, Actual: t.set.Classes[label], Predicted: t.set.Classes[predicted],
 			Loss: loss, Probability: probabilities[predicted],
 		})
 	}
@@ -83,7 +95,7 @@ func (t *tally) evaluation() *Evaluation {
 	n := len(t.guesses)
 	worst := slices.Clone(t.guesses)
 	slices.SortStableFunc(worst, func(a, b Guess) int { return cmp.Compare(b.Loss, a.Loss) })
-	e := &Evaluation{Classes: t.set.Classes, Images: n, Confusion: t.counts, TopLosses: worst[:min(n, topLosses)]}
+	e := &Evaluation{Classes: t.set.Classes, Images: n, Confusion: t.counts, TopLosses: worst[:min(n, topLosses)], predictions: t.all}
 	if n > 0 {
 		e.Loss, e.Accuracy, e.Top5 = t.loss/float64(n), float64(t.correct)/float64(n), float64(t.top5)/float64(n)
 	}

@@ -29,7 +29,8 @@ func (f *fit) finish() (*Result, error) {
 	}
 	err := f.saveModel()
 	if f.evaluation != nil { // nil when a resumed run had nothing left to train
-		err = errors.Join(err, atomicfile.WriteJSON(f.Run.path(evaluationFile), f.evaluation))
+		err = errors.Join(err, atomicfile.WriteJSON(f.Run.path(evaluationFile), f.evaluation),
+			f.Run.writePredictions(len(f.set.Classes), f.evaluation.predictions))
 	}
 	return result, errors.Join(err, atomicfile.WriteJSON(f.Run.path(resultFile), result))
 }

@@ -40,7 +40,8 @@ type Options struct {
 	Command []string
 }
 
-// ErrStopped tells that the context ended and a checkpoint holds the training so far.
+// ErrStopped tells that the context ended, or the file "stop" appeared in the
+// run folder, and a checkpoint holds the training so far.
 var ErrStopped = errors.New("stopped; a checkpoint holds the training so far")
 
 // A fit is one training in progress. All its tensors live in one scope, on the
@@ -64,6 +65,7 @@ type fit struct {
 	skipped    map[int]error // pictures that could not be decoded, by index
 	evaluation *Evaluation   // of the last epoch
 	began      time.Time
+	looked     time.Time // for a request to stop
 }
 
 // progress is how far a training is: what a checkpoint keeps beside tensors.
@@ -244,7 +246,7 @@ func (f *fit) trainEpoch(ctx context.Context) error {
 		if err != nil {
 			return ignoreEOF(err)
 		}
-		if err := ctx.Err(); err != nil {
+		if err := f.asked(ctx); err != nil {
 			batch.Release()
 			return err
 		}
@@ -254,6 +256,20 @@ func (f *fit) trainEpoch(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// errAsked is how a request to stop ends the epoch.
+var errAsked = errors.New("asked to stop")
+
+// asked tells whether the training is to end before its next step.
+func (f *fit) asked(ctx context.Context) error {
+	if now := time.Now(); now.Sub(f.looked) >= flushEvery {
+		f.looked = now
+		if f.Run.takeStop() {
+			return errAsked
+		}
+	}
+	return ctx.Err()
 }
 
 func ignoreEOF(err error) error {
@@ -303,7 +319,7 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 
 // stopped ends a training early: when its context ended, with a checkpoint.
 func (f *fit) stopped(ctx context.Context, began time.Time, err error) error {
-	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+	if !errors.Is(err, errAsked) && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
 		return err
 	}
 	seconds := time.Since(began).Seconds()

@@ -134,7 +134,7 @@ func TestFitLearnsAndWritesItsFolder(t *testing.T) {
 			t.Errorf("%s has %d lines, want %d", name, got, lines)
 		}
 	}
-	for _, name := range []string{recipeFile, resultFile, evaluationFile, modelFile, "checkpoints/last.safetensors", "checkpoints/best.safetensors"} {
+	for _, name := range []string{recipeFile, resultFile, evaluationFile, predictionFile, modelFile, "checkpoints/last.safetensors", "checkpoints/best.safetensors"} {
 		if _, err := os.Stat(run.path(name)); err != nil {
 			t.Error(err)
 		}
@@ -244,6 +244,26 @@ func modelBytes(t *testing.T, dir string) map[string][]byte {
 		bytes[name] = []byte(fmt.Sprint(tensor.Shape(), tensor.Dtype(), rawBytes(tensor)))
 	}
 	return bytes
+}
+
+// TestStopFile asks a run to stop the way the live page does.
+func TestStopFile(t *testing.T) {
+	set, recipe := colourSet(t, 20), quick()
+	recipe.Epochs = 1000
+	run := newRun(t, recipe)
+	defer closeRun(t, run)
+	if err := os.WriteFile(run.path(stopFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Fit(t.Context(), recipe, set, options(run, set)); !errors.Is(err, ErrStopped) {
+		t.Fatalf("error = %v, want ErrStopped", err)
+	}
+	if _, err := os.Stat(run.path(stopFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the request is still there: %v", err)
+	}
+	if !Unfinished(run.Dir) {
+		t.Error("no checkpoint was left")
+	}
 }
 
 func TestCheckpointRefusesAnotherSetOrRecipe(t *testing.T) {

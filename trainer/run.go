@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -23,7 +24,9 @@ const (
 	evaluationFile = "evaluation.json"
 	modelFile      = "model.safetensors"
 	logFile        = "log.jsonl"
+	predictionFile = "predictions.csv"
 	lockFile       = ".lock"
+	stopFile       = "stop" // whoever makes it, the live page for one, ends the training after a checkpoint
 	checkpointsDir = "checkpoints"
 	plotsDir       = "plots"
 )
@@ -40,7 +43,12 @@ type Run struct {
 	lock  *flock.Flock
 	steps *os.File
 	rows  *csv.Writer
+	// flushed is when steps.csv was last brought up to date for those who follow it.
+	flushed time.Time
 }
+
+// flushEvery is how far steps.csv may lag behind.
+const flushEvery = time.Second
 
 // FreshDir gives the first of base, base-2, base-3, ... that does not exist.
 func FreshDir(base string) (string, error) {
@@ -158,10 +166,38 @@ func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 // addStep appends a row to steps.csv. The last rows of a killed run may be
 // missing; resuming cuts them at the checkpoint anyway.
 func (r *Run) addStep(s Step) error {
+	if now := time.Now(); now.Sub(r.flushed) >= flushEvery {
+		r.flushed = now
+		defer r.rows.Flush()
+	}
 	return r.rows.Write([]string{
 		strconv.Itoa(s.Step), strconv.Itoa(s.Epoch), number(s.LearningRate), number(s.Momentum), number(s.Loss),
 		number(s.SmoothedLoss), strconv.FormatFloat(s.ImagesPerSecond, 'f', 2, 64), strconv.FormatFloat(s.DataWaitSeconds, 'f', 6, 64),
 	})
+}
+
+// takeStop reports whether someone asked the run to stop, and takes the request away.
+func (r *Run) takeStop() bool { return os.Remove(r.path(stopFile)) == nil }
+
+// writePredictions replaces predictions.csv: path, label and the probability
+// of each class, a row a picture of the validation split.
+func (r *Run) writePredictions(classes int, predictions []labelled) error {
+	var text strings.Builder
+	rows := csv.NewWriter(&text)
+	row := []string{"path", "label"}
+	for i := range classes {
+		row = append(row, "p"+strconv.Itoa(i))
+	}
+	rows.Write(row) //nolint:errcheck // a Builder takes every write; Error below would tell
+	for _, p := range predictions {
+		row = append(row[:0], p.path, strconv.Itoa(p.label))
+		for _, probability := range p.probabilities {
+			row = append(row, strconv.FormatFloat(probability, 'g', 7, 64))
+		}
+		rows.Write(row) //nolint:errcheck // as above
+	}
+	rows.Flush()
+	return errors.Join(rows.Error(), atomicfile.Write(r.path(predictionFile), []byte(text.String())))
 }
 
 // writeHistory replaces history.csv and brings steps.csv up to date beside it.

@@ -43,8 +43,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return interrupt.exitCode()
 	}
 	fmt.Fprintf(stderr, "orrery: %s\n", oneLine(err))
-	if errors.As(err, new(usageError)) {
+	switch {
+	case errors.As(err, new(usageError)):
 		return exitUsage
+	case errors.Is(err, trainer.ErrStopped): // on the live page
+		return exitInterrupted
 	}
 	return exitFailed
 }

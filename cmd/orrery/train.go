@@ -211,8 +211,8 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures *data.Cache
 	if err != nil {
 		return nil, err
 	}
-	if err := drawShowBatch(folder, j.recipe, set, pictures); err != nil {
-		log.Warn("no show-batch picture", "reason", err)
+	if err := errors.Join(drawShowBatch(folder, j.recipe, set, pictures), drawTopLosses(folder, set, pictures)); err != nil {
+		log.Warn("a picture of the report is missing", "reason", err)
 	}
 	_, err = report.Write(j.dir)
 	return result, err
