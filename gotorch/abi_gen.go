@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "c8a36ee5f33d"
+const abi = "a0b3b10d0bb6"

@@ -57,14 +57,14 @@ typedef struct {
 typedef struct {
   int64_t dim;
   int64_t numel;
-  int64_t element_size;     // bytes
-  const int64_t* sizes;     // borrowed from the tensor, dim values
-  const int64_t* strides;   // borrowed from the tensor, dim values, in elements
-  int8_t dtype;             // c10::ScalarType
-  int8_t device_type;       // c10::DeviceType
-  int16_t device_index;     // -1: none given
-  int8_t contiguous;        // in the order of its dimensions
-  int8_t channels_last;     // contiguous as NHWC
+  int64_t element_size;    // bytes
+  const int64_t* sizes;    // borrowed from the tensor, dim values
+  const int64_t* strides;  // borrowed from the tensor, dim values, in elements
+  int8_t dtype;            // c10::ScalarType
+  int8_t device_type;      // c10::DeviceType
+  int16_t device_index;    // -1: none given
+  int8_t contiguous;       // in the order of its dimensions
+  int8_t channels_last;    // contiguous as NHWC
   int8_t requires_grad;
   int8_t is_leaf;
   char* err;
