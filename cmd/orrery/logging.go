@@ -17,7 +17,7 @@ func newLogger(w io.Writer) *slog.Logger {
 }
 
 func consoleHandler(w io.Writer) slog.Handler {
-	return tint.NewHandler(w, &tint.Options{
+	return tint.NewTextHandler(w, &tint.Options{
 		TimeFormat: time.TimeOnly,
 		NoColor:    !isTerminal(w) || os.Getenv("NO_COLOR") != "",
 	})

@@ -26,5 +26,5 @@ func waitPassively() {
 			return
 		}
 	}
-	os.Setenv("OMP_WAIT_POLICY", "passive") //nolint:errcheck // the name has neither = nor NUL
+	os.Setenv("OMP_WAIT_POLICY", "passive")
 }

@@ -100,7 +100,7 @@ func signalAfterFirstEpoch(t *testing.T, c *exec.Cmd, signal syscall.Signal) int
 	}
 	for lines.Scan() {
 	}
-	c.Wait() //nolint:errcheck // the exit code is what is asked for
+	c.Wait() // the exit code is what is asked for
 	return c.ProcessState.ExitCode()
 }
 

@@ -20,11 +20,6 @@ type frame struct{ x, y, z vec }
 // in turns a vector of the view frame into the body's.
 func (f frame) in(v vec) vec { return vec{f.x.dot(v), f.y.dot(v), f.z.dot(v)} }
 
-// out turns a vector of the body's frame into the view's.
-func (f frame) out(v vec) vec {
-	return f.x.scale(v.x).add(f.y.scale(v.y)).add(f.z.scale(v.z))
-}
-
 // newFrame returns the frame of a body whose north pole leans towards the eye by
 // tilt and is turned clockwise by roll; meridian turns it about its axis.
 // All in radians.
@@ -51,7 +46,6 @@ const pi = math.Pi
 func sqrt(x float32) float32     { return float32(math.Sqrt(float64(x))) }
 func sin(x float32) float32      { return float32(math.Sin(float64(x))) }
 func cos(x float32) float32      { return float32(math.Cos(float64(x))) }
-func pow(x, y float32) float32   { return float32(math.Pow(float64(x), float64(y))) }
 func abs(x float32) float32      { return max(x, -x) }
 func atan2(y, x float32) float32 { return float32(math.Atan2(float64(y), float64(x))) }
 
