@@ -26,8 +26,9 @@ func Sequential(modules ...IModule) *SequentialModule {
 func (s *SequentialModule) Forward(inputs ...interface{}) interface{} {
 	must(len(s.Modules) > 0, "an empty Sequential has no Forward")
 	modules := s.leaves(nil)
+	oneByOne := hooked(modules)
 	for i := 0; i < len(modules); {
-		if x, ok := single(inputs); ok {
+		if x, ok := single(inputs); ok && !oneByOne {
 			if stages, n := chain(modules[i:]); n > 0 {
 				inputs = []interface{}{torch.ConvChain(x, stages, torch.Tensor{})}
 				i += n
@@ -96,4 +97,6 @@ func Functional(f func(torch.Tensor) torch.Tensor) *FunctionalModule {
 }
 
 // Forward calls the function.
-func (f *FunctionalModule) Forward(input torch.Tensor) torch.Tensor { return f.function(input) }
+func (f *FunctionalModule) Forward(input torch.Tensor) torch.Tensor {
+	return f.forwarded(input, f.function(input))
+}

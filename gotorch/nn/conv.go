@@ -42,14 +42,14 @@ func Conv2d(inChannels, outChannels, kernelSize, stride, padding, dilation,
 }
 
 // Forward takes (N, in, H, W) to (N, out, H', W').
-func (c *Conv2dModule) Forward(x torch.Tensor) torch.Tensor {
-	p := c.Padding
+func (c *Conv2dModule) Forward(input torch.Tensor) torch.Tensor {
+	x, p := input, c.Padding
 	if c.PaddingMode != "zeros" && p != 0 {
 		x = x.Pad([]int64{p, p, p, p}, c.PaddingMode, 0)
 		p = 0
 	}
-	return F.Conv2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride}, []int64{p, p},
-		[]int64{c.Dilation, c.Dilation}, c.Groups)
+	return c.forwarded(input, F.Conv2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride}, []int64{p, p},
+		[]int64{c.Dilation, c.Dilation}, c.Groups))
 }
 
 // ConvTranspose2dModule is the transposed convolution, which enlarges images.
@@ -90,9 +90,9 @@ func ConvTranspose2d(inChannels, outChannels, kernelSize, stride, padding,
 
 // Forward takes (N, in, H, W) to (N, out, H', W').
 func (c *ConvTranspose2dModule) Forward(x torch.Tensor) torch.Tensor {
-	return F.ConvTranspose2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride},
+	return c.forwarded(x, F.ConvTranspose2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride},
 		[]int64{c.Padding, c.Padding}, []int64{c.OutPadding, c.OutPadding}, c.Groups,
-		[]int64{c.Dilation, c.Dilation})
+		[]int64{c.Dilation, c.Dilation}))
 }
 
 func padMode(s string) string {

@@ -39,6 +39,7 @@ type Module struct {
 	outer      IModule
 	isTraining bool
 	name       string
+	hooks      []*hookEntry
 }
 
 // Init connects a module with the struct it is embedded in; every constructor calls it:
