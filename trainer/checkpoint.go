@@ -1,34 +1,23 @@
 package trainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
 
 	torch "github.com/wangkuiyi/gotorch"
 	"github.com/wangkuiyi/gotorch/safetensors"
 
-	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/models"
 )
 
-// The checkpoints of a run, in its checkpoints folder.
-const (
-	lastCheckpoint = "last.safetensors"
-	bestCheckpoint = "best.safetensors"
-)
-
-// A checkpoint is one safetensors file: these prefixes before the tensors'
-// names, and a header under the metadata key "orrery".
+// A checkpoint is one sealed file of tensors under these prefixes. New state of
+// the training goes under a prefix of its own.
 const (
 	modelPrefix     = "model."
 	optimizerPrefix = "optimizer."
-	generatorTensor = "generator"
-	headerKey       = "orrery"
+	generatorPrefix = "generator." // then the rank and the device: "generator.0.cpu"
 )
 
 // A header is what a model or checkpoint file says beside its tensors.
@@ -37,20 +26,39 @@ type header struct {
 	Classes     []string  `json:"classes"`
 	Fingerprint string    `json:"fingerprint"` // of the set of pictures
 	Progress    *progress `json:"progress,omitempty"`
-	Libtorch    string    `json:"libtorch"`
 	Commit      string    `json:"commit"`
+	World       int       `json:"world"` // processes that train together
+	Machine     machine   `json:"machine"`
+}
+
+// A machine is what decides the last bits of a result beside recipe and code.
+type machine struct {
+	Libtorch     string `json:"libtorch"`
+	Device       string `json:"device"`
+	Threads      int    `json:"threads"`
+	Instructions string `json:"instructions"` // of our kernels
+	Go           string `json:"go"`
 }
 
 func (f *fit) header() header {
 	return header{
-		Recipe: f.recipe, Classes: f.set.Classes, Fingerprint: fingerprint(f.set), Libtorch: torch.Library().Torch, Commit: f.Commit,
+		Recipe: f.recipe, Classes: f.set.Classes, Fingerprint: fingerprint(f.set), Commit: f.Commit, World: f.World.Size(),
+		Machine: f.machine(),
 	}
+}
+
+func (f *fit) machine() machine {
+	return machine{torch.Library().Torch, f.deviceName, torch.NumThreads(), torch.KernelInstructions(), runtime.Version()}
 }
 
 // A Checkpoint is a training to be continued. Its tensors belong to the scope
 // that was open when it was read.
 type Checkpoint struct {
 	header
+	// Passed are the errors of newer checkpoints that were damaged, for which
+	// this one stands in.
+	Passed []error
+
 	path     string
 	progress progress
 	tensors  map[string]torch.Tensor
@@ -62,39 +70,42 @@ func (c *Checkpoint) Recipe() Recipe { return c.header.Recipe }
 // Step is the next step of the run.
 func (c *Checkpoint) Step() int { return c.progress.Step }
 
-// checkpoint saves the training as last and, when it is, as best. A disk that
-// refuses does not end the training: the older checkpoint is still there.
-func (f *fit) checkpoint(best bool) {
-	names := []string{lastCheckpoint}
-	if best {
-		names = append(names, bestCheckpoint)
+// Path is the file that the checkpoint was read from.
+func (c *Checkpoint) Path() string { return c.path }
+
+// state gathers every tensor of the training that a checkpoint holds.
+func (f *fit) state() (map[string]torch.Tensor, error) {
+	tensors := map[string]torch.Tensor{}
+	for name, t := range f.model.StateDict() {
+		tensors[modelPrefix+name] = t
 	}
-	for _, name := range names {
-		if err := f.saveCheckpoint(name); err != nil {
-			f.Log.Warn("checkpoint not written; training goes on", "checkpoint", name, "reason", err)
-		}
+	for name, t := range f.optimizer.State() {
+		tensors[optimizerPrefix+name] = t
 	}
+	generators, err := f.World.gatherGenerators(f.device)
+	for name, t := range generators {
+		tensors[generatorPrefix+name] = t
+	}
+	return tensors, err
 }
 
-func (f *fit) saveCheckpoint(name string) error {
+// snapshot copies the training as it is, for a checkpoint.
+func (f *fit) snapshot() (header, map[string]safetensors.Data, error) {
 	head := f.header()
-	head.Progress = &f.progress
-	head.Progress.Unreadable = f.train.Unreadable()
-	path := filepath.Join(f.Run.Dir, checkpointsDir, name)
+	now := f.progress
+	now.Unreadable = f.train.Unreadable()
+	head.Progress = &now
+	var tensors map[string]safetensors.Data
 	var err error
 	caught := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		tensors := map[string]torch.Tensor{generatorTensor: torch.RNGState()}
-		for name, t := range f.model.StateDict() {
-			tensors[modelPrefix+name] = t.To(cpu())
+		var state map[string]torch.Tensor
+		if state, err = f.state(); err == nil {
+			tensors, err = toHost(state)
 		}
-		for name, t := range f.optimizer.State() {
-			tensors[optimizerPrefix+name] = t.To(cpu())
-		}
-		err = saveTensors(path, tensors, head)
 	})
-	return errors.Join(caught, err)
+	return head, tensors, errors.Join(caught, err)
 }
 
 // saveModel writes the weights alone, under PyTorch's state_dict names.
@@ -103,88 +114,16 @@ func (f *fit) saveModel() error {
 	caught := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		tensors := map[string]torch.Tensor{}
-		for name, t := range f.model.StateDict() {
-			tensors[name] = t.To(cpu())
+		tensors, copied := toHost(f.model.StateDict())
+		if err = copied; err != nil {
+			return
 		}
-		err = saveTensors(f.Run.path(modelFile), tensors, f.header())
+		var content *sealed
+		if content, err = seal(tensors, f.header()); err == nil {
+			err = content.save(f.Run.path(modelFile))
+		}
 	})
 	return errors.Join(caught, err)
-}
-
-func saveTensors(path string, tensors map[string]torch.Tensor, head header) error {
-	text, err := json.Marshal(head)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return safetensors.Save(path, tensors, map[string]string{"format": "pt", headerKey: string(text)})
-}
-
-// readTensors loads a file that saveTensors wrote.
-func readTensors(path string) (map[string]torch.Tensor, header, error) {
-	var head header
-	if err := torch.LoadLibrary(); err != nil {
-		return nil, head, err
-	}
-	tensors, metadata, err := safetensors.LoadWithMetadata(path)
-	if err != nil {
-		return nil, head, err
-	}
-	text, ok := metadata[headerKey]
-	if !ok {
-		return nil, head, fmt.Errorf("%s: no Orrery header; it was not written by orrery train", path)
-	}
-	if err := json.Unmarshal([]byte(text), &head); err != nil {
-		return nil, head, fmt.Errorf("%s: its Orrery header cannot be read: %w", path, err)
-	}
-	return tensors, head, nil
-}
-
-// ReadCheckpoint loads the last checkpoint of the run in dir. A scope must be
-// open; the checkpoint lives as long as it.
-func ReadCheckpoint(dir string) (*Checkpoint, error) {
-	path := filepath.Join(dir, checkpointsDir, lastCheckpoint)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no checkpoint to resume from (%s is missing)", dir, path)
-	}
-	tensors, head, err := readTensors(path)
-	if err != nil {
-		return nil, err
-	}
-	if head.Progress == nil {
-		return nil, fmt.Errorf("%s: a model, not a checkpoint", path)
-	}
-	return &Checkpoint{header: head, path: path, progress: *head.Progress, tensors: tensors}, nil
-}
-
-// Fits refuses a set of pictures or a recipe other than the checkpoint's,
-// naming what differs.
-func (c *Checkpoint) Fits(set *data.Dataset, recipe Recipe) error {
-	if !slices.Equal(c.Classes, set.Classes) {
-		return fmt.Errorf("%s was trained on the classes %s, but %s has %s", c.path, strings.Join(c.Classes, ", "), set.Source, strings.Join(set.Classes, ", "))
-	}
-	if c.Fingerprint != fingerprint(set) {
-		return fmt.Errorf("%s was trained on other pictures than %s holds now; start a new run, or restore the set", c.path, set.Source)
-	}
-	if changed := recipeChanges(c.header.Recipe, recipe); len(changed) > 0 {
-		return fmt.Errorf("%s was trained with another recipe: %s", c.path, strings.Join(changed, "; "))
-	}
-	return nil
-}
-
-// recipeChanges lists the keys on which two recipes differ, where it matters
-// to what is computed.
-func recipeChanges(old, now Recipe) []string {
-	now.Data, now.Workers, now.Device, now.AMP = old.Data, old.Workers, old.Device, old.AMP
-	keys, was := keysAndValues(old)
-	_, is := keysAndValues(now)
-	var changes []string
-	for i, key := range keys {
-		if was[i] != is[i] {
-			changes = append(changes, fmt.Sprintf("%s was %s, is %s", key, was[i], is[i]))
-		}
-	}
-	return changes
 }
 
 func (c *Checkpoint) loadModel(model models.Model) error {
@@ -192,9 +131,6 @@ func (c *Checkpoint) loadModel(model models.Model) error {
 }
 
 func (c *Checkpoint) loadOptimizer(optimizer torch.Optimizer) error {
-	if state, ok := c.tensors[generatorTensor]; ok {
-		torch.SetRNGState(state)
-	}
 	if err := optimizer.SetState(withPrefix(c.tensors, optimizerPrefix)); err != nil {
 		return fmt.Errorf("%s: %w", c.path, err)
 	}

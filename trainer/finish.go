@@ -1,7 +1,8 @@
 package trainer
 
 import (
-	"errors"
+	"context"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -12,7 +13,13 @@ import (
 
 // finish writes the model, its evaluation and the result of a training that
 // reached its last epoch.
-func (f *fit) finish() (*Result, error) {
+func (f *fit) finish(ctx context.Context) (*Result, error) {
+	if f.evaluation == nil { // a resumed run had nothing left to train
+		var err error
+		if f.evaluation, err = f.evaluate(ctx); err != nil {
+			return nil, err
+		}
+	}
 	p := f.progress
 	last := p.History[len(p.History)-1]
 	result := &Result{
@@ -27,12 +34,42 @@ func (f *fit) finish() (*Result, error) {
 		result.ImagesPerSecond = float64(p.TrainedImages) / p.TrainSeconds
 		result.DataWaitFraction = p.WaitSeconds / p.TrainSeconds
 	}
-	err := f.saveModel()
-	if f.evaluation != nil { // nil when a resumed run had nothing left to train
-		err = errors.Join(err, atomicfile.WriteJSON(f.Run.path(evaluationFile), f.evaluation),
-			f.Run.writePredictions(len(f.set.Classes), f.evaluation.predictions))
+	if f.Run == nil {
+		return result, nil
 	}
-	return result, errors.Join(err, atomicfile.WriteJSON(f.Run.path(resultFile), result))
+	f.saver.wait() //nolint:errcheck // it was said in the log
+	return result, f.persist(ctx, func() error {
+		for _, write := range []func() error{
+			f.saveModel,
+			func() error { return f.Run.writeHistory(p.History) },
+			func() error { return atomicfile.WriteJSON(f.Run.path(evaluationFile), f.evaluation) },
+			func() error { return f.Run.writePredictions(len(f.set.Classes), f.evaluation.predictions) },
+			func() error { return atomicfile.WriteJSON(f.Run.path(resultFile), result) }, // last: it says that the run is finished
+		} {
+			if err := write(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// persist writes the results of a training, trying again for a while when the
+// disk refuses.
+func (f *fit) persist(ctx context.Context, write func() error) error {
+	deadline := time.Now().Add(f.Saving.Patience)
+	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := write()
+		if err == nil || time.Now().Add(pause).After(deadline) {
+			return err
+		}
+		f.Log.Warn("the results cannot be written; trying again", "for", time.Until(deadline).Round(time.Second), "reason", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // peakRSS is the most memory the process held at once, in bytes; 0 where the

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"path/filepath"
 	"sync"
 	"time"
@@ -31,6 +30,12 @@ type Options struct {
 	CarryFrom string
 	// Watchers follow the training.
 	Watchers []Watcher
+	// Saving says when checkpoints are written; the zero value is DefaultSaving.
+	Saving Saving
+	// OnNaN is what to do about a loss that is not finite: one of OnNaNNames, or "" for OnNaNStop.
+	OnNaN string
+	// World is the processes that train together; nil is this one alone.
+	World *World
 	// Log takes warnings: pictures left out, checkpoints that could not be written.
 	Log *slog.Logger
 	// Started is when the process began, for Result.FirstStepSeconds.
@@ -38,11 +43,16 @@ type Options struct {
 	// Commit and Command are noted in the result.
 	Commit  string
 	Command []string
+
+	spoil func(step int) bool // tests: makes the loss of a step NaN
 }
 
 // ErrStopped tells that the context ended, or the file "stop" appeared in the
 // run folder, and a checkpoint holds the training so far.
 var ErrStopped = errors.New("stopped; a checkpoint holds the training so far")
+
+// ErrNotSaved tells that a training was stopped and its last steps are lost.
+var ErrNotSaved = errors.New("stopped, and the checkpoint could not be written")
 
 // A fit is one training in progress. All its tensors live in one scope, on the
 // thread that Fit locked.
@@ -66,6 +76,12 @@ type fit struct {
 	evaluation *Evaluation   // of the last epoch
 	began      time.Time
 	looked     time.Time // for a request to stop
+	complained time.Time // about the run folder
+	saver      *saver    // nil where another process writes
+
+	// About losses that were not finite; see nan.go.
+	skipsInARow, rollbacks int
+	avoid                  []int // steps to leave out
 }
 
 // progress is how far a training is: what a checkpoint keeps beside tensors.
@@ -83,6 +99,7 @@ type progress struct {
 	TrainedImages int          `json:"trained_images"` //
 	TotalSeconds  float64      `json:"total_seconds"`  //
 	FirstStep     float64      `json:"first_step"`     // seconds after the process began
+	LeftOut       []int        `json:"left_out"`       // steps whose loss was not finite
 }
 
 // Fit trains recipe's model on set and writes the run folder. It is the only
@@ -94,6 +111,9 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Res
 		return nil, err
 	}
 	f := &fit{Options: o, recipe: recipe, set: set, skipped: map[int]error{}, began: time.Now()}
+	if o.Saving == (Saving{}) {
+		f.Saving = DefaultSaving()
+	}
 	if o.Resume != nil {
 		f.progress = o.Resume.progress
 	}
@@ -114,12 +134,23 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Res
 	}
 	f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
 		"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
+	if f.Run != nil {
+		f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
+		defer f.saver.wait() //nolint:errcheck // it was said in the log
+	}
 	for f.progress.Epoch < recipe.Epochs {
-		if err := f.epoch(ctx); err != nil {
+		err := f.epoch(ctx)
+		if errors.Is(err, errRollback) {
+			if err = f.rollback(err); err == nil {
+				f.batches.Close()
+				f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return f.finish()
+	return f.finish(ctx)
 }
 
 // openData splits the set and makes the two loaders.
@@ -177,19 +208,26 @@ func (f *fit) build() (err error) {
 		if f.model, err = newModel(f.recipe, len(f.set.Classes)); err != nil {
 			return
 		}
-		switch {
-		case f.Resume != nil:
-			err = f.Resume.loadModel(f.model)
-		case f.CarryFrom != "":
+		if f.CarryFrom != "" && f.Resume == nil {
 			err = carryWeights(filepath.Join(f.CarryFrom, modelFile), f.model)
 		}
 		toDevice(f.model, f.device)
 		f.optimizer = newOptimizer(f.model, f.recipe)
 		if f.Resume != nil && err == nil {
-			err = f.Resume.loadOptimizer(f.optimizer)
+			err = f.restore(f.Resume)
 		}
 	})
 	return errors.Join(caught, err)
+}
+
+// restore takes every tensor of the training from a checkpoint.
+func (f *fit) restore(c *Checkpoint) error {
+	for _, change := range c.otherMachine(f.machine()) {
+		f.Log.Warn("the last bits of the result may differ from an undisturbed run's", "since_the_checkpoint", change)
+	}
+	err := errors.Join(c.loadModel(f.model), c.loadOptimizer(f.optimizer))
+	f.World.restoreGenerators(f.device, withPrefix(c.tensors, generatorPrefix))
+	return err
 }
 
 // epoch trains what is left of the current epoch, validates, and keeps a checkpoint.
@@ -206,11 +244,16 @@ func (f *fit) epoch(ctx context.Context) error {
 		f.batches.Close()
 		f.batches = f.train.Epoch(ctx, p.Epoch+1)
 	}
-	evaluation, err := evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0))
+	evaluation, err := f.evaluate(ctx)
 	if err != nil {
 		return f.stopped(ctx, began, err)
 	}
 	return f.endEpoch(evaluation, time.Since(began).Seconds())
+}
+
+// evaluate measures the model on the validation split.
+func (f *fit) evaluate(ctx context.Context) (*Evaluation, error) {
+	return evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0))
 }
 
 // endEpoch notes a finished epoch in the run folder.
@@ -228,13 +271,34 @@ func (f *fit) endEpoch(evaluation *Evaluation, seconds float64) error {
 	p.Epoch, p.Batch, p.EpochSeconds = p.Epoch+1, 0, 0
 	p.TotalSeconds += seconds
 	f.evaluation = evaluation
-	if err := f.Run.writeHistory(p.History); err != nil {
-		return err
+	f.goOn(f.Run.writeHistory(p.History))
+	if f.saver != nil && (best || f.saver.dueAtEnd(p.Epoch) || !f.saver.retryAt.IsZero()) {
+		if err := f.save(best); err != nil {
+			return err
+		}
 	}
-	f.checkpoint(best)
 	for _, w := range f.Watchers {
 		w.EpochEnds(line)
 	}
+	return nil
+}
+
+// goOn says that a file of the run could not be written. The training does not
+// end for it: what the file is to hold is in memory, too.
+func (f *fit) goOn(err error) {
+	if err != nil && time.Since(f.complained) >= f.Saving.Retry {
+		f.complained = time.Now()
+		f.Log.Warn("the run folder cannot be written; the training goes on and tries again", "reason", err)
+	}
+}
+
+// save hands a checkpoint to the saver.
+func (f *fit) save(best bool) error {
+	head, tensors, err := f.snapshot()
+	if err != nil {
+		return err
+	}
+	f.saver.start(&saveJob{head, tensors, best})
 	return nil
 }
 
@@ -250,8 +314,17 @@ func (f *fit) trainEpoch(ctx context.Context) error {
 			batch.Release()
 			return err
 		}
-		err = f.step(batch, waited, time.Since(waited))
+		if f.avoided() {
+			f.progress.LeftOut = append(f.progress.LeftOut, f.progress.Step)
+			f.progress.Batch++
+			f.progress.Step++
+		} else {
+			err = f.step(batch, waited, time.Since(waited))
+		}
 		batch.Release()
+		if err == nil && f.saver != nil && f.saver.due(f.progress.Step) {
+			err = f.save(false)
+		}
 		if err != nil {
 			return err
 		}
@@ -284,19 +357,32 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 	p := &f.progress
 	lr, momentum := Rates(f.recipe.Schedule, f.recipe.LearningRate, p.Step, f.steps)
 	var loss float64
+	left := false
 	err := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
+		buffers := f.buffersBefore()
 		labels := torch.NewTensor(batch.Labels).To(f.device, torch.Long)
-		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum)
+		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum, func(loss float64) bool {
+			left = !isFinite(loss) || f.spoil != nil && f.spoil(p.Step)
+			return !left
+		})
+		if left {
+			f.restoreBuffers(buffers)
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("step %d: %w", p.Step, err)
 	}
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("step %d: the loss is %v at lr %.3g; the last checkpoint is kept; lower --lr (the batch begins with %s)",
-			p.Step, loss, lr, f.set.Samples[batch.Indices[0]].Path)
+	if left {
+		if err := f.notFinite(batch, loss, lr); err != nil {
+			return err
+		}
+		p.Batch++
+		p.Step++
+		return nil
 	}
+	f.skipsInARow = 0
 	if p.Step == 0 {
 		p.FirstStep = time.Since(f.Started).Seconds()
 	}
@@ -314,7 +400,8 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 	for _, w := range f.Watchers {
 		w.StepEnds(record)
 	}
-	return f.Run.addStep(record)
+	f.goOn(f.Run.addStep(record))
+	return nil
 }
 
 // stopped ends a training early: when its context ended, with a checkpoint.
@@ -325,11 +412,15 @@ func (f *fit) stopped(ctx context.Context, began time.Time, err error) error {
 	seconds := time.Since(began).Seconds()
 	f.progress.EpochSeconds += seconds
 	f.progress.TotalSeconds += seconds
-	if err := f.Run.writeHistory(f.progress.History); err != nil {
-		return err
-	}
-	if err := f.saveCheckpoint(lastCheckpoint); err != nil {
-		return fmt.Errorf("stopped, and the checkpoint could not be written: %w", err)
+	f.goOn(f.Run.writeHistory(f.progress.History))
+	if f.saver != nil {
+		err := f.save(false)
+		if err == nil {
+			err = f.saver.wait()
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotSaved, err)
+		}
 	}
 	return ErrStopped
 }

@@ -134,7 +134,7 @@ func TestFitLearnsAndWritesItsFolder(t *testing.T) {
 			t.Errorf("%s has %d lines, want %d", name, got, lines)
 		}
 	}
-	for _, name := range []string{recipeFile, resultFile, evaluationFile, predictionFile, modelFile, "checkpoints/last.safetensors", "checkpoints/best.safetensors"} {
+	for _, name := range []string{recipeFile, resultFile, evaluationFile, predictionFile, modelFile, "checkpoints/step-96.safetensors", "checkpoints/best.safetensors"} {
 		if _, err := os.Stat(run.path(name)); err != nil {
 			t.Error(err)
 		}
@@ -216,7 +216,7 @@ func resume(t *testing.T, dir string, recipe Recipe, set *data.Dataset, watcher 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkpoint.Fits(set, recipe); err != nil {
+	if _, err := checkpoint.Fits(set, recipe, "", 1); err != nil {
 		t.Fatal(err)
 	}
 	run, err := ContinueRun(dir, checkpoint.Step())
@@ -261,8 +261,8 @@ func TestStopFile(t *testing.T) {
 	if _, err := os.Stat(run.path(stopFile)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the request is still there: %v", err)
 	}
-	if !Unfinished(run.Dir) {
-		t.Error("no checkpoint was left")
+	if steps, err := stepCheckpoints(run.Dir); err != nil || len(steps) != 1 {
+		t.Errorf("checkpoints %v, %v; want one", steps, err)
 	}
 }
 
@@ -282,15 +282,15 @@ func TestCheckpointRefusesAnotherSetOrRecipe(t *testing.T) {
 	}
 	changed := recipe
 	changed.LearningRate = 0.1
-	if err := checkpoint.Fits(set, changed); err == nil || !strings.Contains(err.Error(), "lr was 0.003, is 0.1") {
+	if _, err := checkpoint.Fits(set, changed, "", 1); err == nil || !strings.Contains(err.Error(), "lr was 0.003, is 0.1") {
 		t.Errorf("another lr: %v", err)
 	}
-	if err := checkpoint.Fits(colourSet(t, 21), recipe); err == nil || !strings.Contains(err.Error(), "other pictures") {
+	if _, err := checkpoint.Fits(colourSet(t, 21), recipe, "", 1); err == nil || !strings.Contains(err.Error(), "other pictures") {
 		t.Errorf("another set: %v", err)
 	}
 	other := *set
 	other.Classes = []string{"blue", "green", "violet"}
-	if err := checkpoint.Fits(&other, recipe); err == nil || !strings.Contains(err.Error(), "violet") {
+	if _, err := checkpoint.Fits(&other, recipe, "", 1); err == nil || !strings.Contains(err.Error(), "violet") {
 		t.Errorf("another class list: %v", err)
 	}
 }

@@ -143,7 +143,7 @@ func threeSteps(t *testing.T, recipe Recipe, want goldenSteps, bounds [3]float64
 		}
 		x := torch.NewTensor(pixels).View(batch, 3, size, size).ChannelsLast()
 		lr, momentum := Rates(OneCycle, recipe.LearningRate, step, planned)
-		loss := optimise(model, optimizer, x, torch.NewTensor(labels), lr, momentum)
+		loss := optimise(model, optimizer, x, torch.NewTensor(labels), lr, momentum, always)
 		if !near(loss, want.Losses[step], bounds[step]) {
 			t.Errorf("step %d: loss %.8f, want %.8f", step, loss, want.Losses[step])
 		}

@@ -59,16 +59,23 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 }
 
 // optimise takes one step on pictures x [N, 3, S, S] with labels [N] and gives
-// the batch's mean cross entropy from before the step, in nats.
-func optimise(model models.Model, optimizer torch.Optimizer, x, labels torch.Tensor, lr, momentum float64) float64 {
+// the batch's mean cross entropy from before the step, in nats. The weights stay
+// as they are when proceed, given that loss, says no.
+func optimise(model models.Model, optimizer torch.Optimizer, x, labels torch.Tensor, lr, momentum float64, proceed func(loss float64) bool) float64 {
 	optimizer.SetLR(lr)
 	optimizer.SetMomentum(momentum)
 	optimizer.ZeroGrad()
-	loss := F.CrossEntropy(model.Logits(x), labels, torch.Tensor{}, -100, "mean")
-	loss.Backward()
-	optimizer.Step()
-	return loss.ItemFloat64()
+	mean := F.CrossEntropy(model.Logits(x), labels, torch.Tensor{}, -100, "mean")
+	mean.Backward()
+	loss := mean.ItemFloat64()
+	if proceed(loss) {
+		optimizer.Step()
+	}
+	return loss
 }
+
+// always is for optimise.
+func always(float64) bool { return true }
 
 // carryWeights copies every parameter and buffer of the model file that the
 // model has under the same name and shape.

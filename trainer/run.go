@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -38,12 +39,15 @@ var (
 
 // A Run is a run folder that this process writes. One process at a time
 // writes a folder; the lock goes with the process.
+//
+// A nil Run writes nothing: that of the processes of a world that leave the
+// writing to the first.
 type Run struct {
-	Dir   string
-	lock  *flock.Flock
-	steps *os.File
-	rows  *csv.Writer
-	// flushed is when steps.csv was last brought up to date for those who follow it.
+	Dir  string
+	lock *flock.Flock
+	// steps.csv, what of it is not written yet, and when it was last tried.
+	steps   *os.File
+	rows    bytes.Buffer
 	flushed time.Time
 }
 
@@ -71,6 +75,12 @@ func NewRun(dir string, recipe Recipe) (*Run, error) {
 	if _, err := os.Stat(filepath.Join(dir, recipeFile)); err == nil {
 		return nil, fmt.Errorf("run folder %s holds a run already; continue it with --resume %s or give another --output", dir, dir)
 	}
+	return RestartRun(dir, recipe)
+}
+
+// RestartRun is NewRun for a folder that may hold a run which stopped before
+// its first checkpoint.
+func RestartRun(dir string, recipe Recipe) (*Run, error) {
 	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o755); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
@@ -80,7 +90,7 @@ func NewRun(dir string, recipe Recipe) (*Run, error) {
 	}
 	text, err := recipe.YAML()
 	if err == nil {
-		err = atomicfile.Write(run.path(recipeFile), text)
+		err = errors.Join(removeTemporaries(dir), atomicfile.Write(run.path(recipeFile), text))
 	}
 	if err == nil {
 		err = run.openSteps(0)
@@ -98,33 +108,23 @@ func ContinueRun(dir string, step int) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := run.openSteps(step); err != nil {
+	if err := errors.Join(removeTemporaries(dir), setDamagedAside(dir, step), run.openSteps(step)); err != nil {
 		return nil, errors.Join(fmt.Errorf("run folder %s: %w", dir, err), run.Close())
 	}
 	return run, nil
 }
 
-func lockRun(dir string) (*Run, error) {
-	lock := flock.New(filepath.Join(dir, lockFile))
-	taken, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("run folder %s: %w", dir, err)
-	}
-	if !taken {
-		return nil, fmt.Errorf("run folder %s: another process is training into it; wait for it or give another --output", dir)
-	}
-	return &Run{Dir: dir, lock: lock}, nil
-}
-
 // Close ends the writing of steps and lets the folder go.
 func (r *Run) Close() error {
+	if r == nil {
+		return nil
+	}
 	var err error
 	if r.steps != nil {
-		r.rows.Flush()
-		err = errors.Join(r.rows.Error(), r.steps.Close())
+		err = errors.Join(r.flushSteps(), r.steps.Close())
 		r.steps = nil
 	}
-	return errors.Join(err, r.lock.Unlock(), os.Remove(r.lock.Path()))
+	return errors.Join(err, unlock(r.lock))
 }
 
 func (r *Run) path(name string) string { return filepath.Join(r.Dir, name) }
@@ -140,14 +140,22 @@ func (r *Run) PlotPath(name string) (string, error) {
 	return filepath.Join(r.path(plotsDir), name), nil
 }
 
-// openSteps opens steps.csv for appending after its first `keep` rows.
-func (r *Run) openSteps(keep int) error {
+// openSteps opens steps.csv for appending after the rows of the steps before
+// the given one.
+func (r *Run) openSteps(step int) error {
+	if r.steps != nil { // after a rollback
+		if err := errors.Join(r.flushSteps(), r.steps.Close()); err != nil {
+			return err
+		}
+	}
 	var kept strings.Builder
 	kept.WriteString(strings.Join(stepsHeader, ",") + "\n")
-	if text, err := os.ReadFile(r.path(stepsFile)); err == nil && keep > 0 {
-		lines := strings.SplitAfter(string(text), "\n")
-		for _, line := range lines[min(1, len(lines)):min(keep+1, len(lines))] {
-			kept.WriteString(line)
+	if text, err := os.ReadFile(r.path(stepsFile)); err == nil && step > 0 {
+		for line := range strings.Lines(string(text)) {
+			first, _, _ := strings.Cut(line, ",")
+			if n, err := strconv.Atoi(first); err == nil && n < step && strings.HasSuffix(line, "\n") {
+				kept.WriteString(line)
+			}
 		}
 	}
 	if err := atomicfile.Write(r.path(stepsFile), []byte(kept.String())); err != nil {
@@ -157,27 +165,40 @@ func (r *Run) openSteps(keep int) error {
 	if err != nil {
 		return err
 	}
-	r.steps, r.rows = f, csv.NewWriter(f)
+	r.steps = f
 	return nil
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 // addStep appends a row to steps.csv. The last rows of a killed run may be
-// missing; resuming cuts them at the checkpoint anyway.
+// missing; resuming cuts them at the checkpoint anyway. Rows that the disk does
+// not take stay in memory for the next time.
 func (r *Run) addStep(s Step) error {
-	if now := time.Now(); now.Sub(r.flushed) >= flushEvery {
-		r.flushed = now
-		defer r.rows.Flush()
+	if r == nil {
+		return nil
 	}
-	return r.rows.Write([]string{
+	row := []string{
 		strconv.Itoa(s.Step), strconv.Itoa(s.Epoch), number(s.LearningRate), number(s.Momentum), number(s.Loss),
 		number(s.SmoothedLoss), strconv.FormatFloat(s.ImagesPerSecond, 'f', 2, 64), strconv.FormatFloat(s.DataWaitSeconds, 'f', 6, 64),
-	})
+	}
+	r.rows.WriteString(strings.Join(row, ",") + "\n") // numbers need no quotes
+	if now := time.Now(); now.Sub(r.flushed) >= flushEvery {
+		r.flushed = now
+		return r.flushSteps()
+	}
+	return nil
+}
+
+// flushSteps brings steps.csv up to date.
+func (r *Run) flushSteps() error {
+	n, err := r.steps.Write(r.rows.Bytes())
+	r.rows.Next(n)
+	return err
 }
 
 // takeStop reports whether someone asked the run to stop, and takes the request away.
-func (r *Run) takeStop() bool { return os.Remove(r.path(stopFile)) == nil }
+func (r *Run) takeStop() bool { return r != nil && os.Remove(r.path(stopFile)) == nil }
 
 // writePredictions replaces predictions.csv: path, label and the probability
 // of each class, a row a picture of the validation split.
@@ -202,6 +223,9 @@ func (r *Run) writePredictions(classes int, predictions []labelled) error {
 
 // writeHistory replaces history.csv and brings steps.csv up to date beside it.
 func (r *Run) writeHistory(history []Epoch) error {
+	if r == nil {
+		return nil
+	}
 	var text strings.Builder
 	rows := csv.NewWriter(&text)
 	rows.Write(historyHeader) //nolint:errcheck // a Builder takes every write; Error below would tell
@@ -211,15 +235,19 @@ func (r *Run) writeHistory(history []Epoch) error {
 		})
 	}
 	rows.Flush()
-	r.rows.Flush()
-	return errors.Join(rows.Error(), r.rows.Error(), atomicfile.Write(r.path(historyFile), []byte(text.String())))
+	return errors.Join(rows.Error(), r.flushSteps(), atomicfile.Write(r.path(historyFile), []byte(text.String())))
 }
 
 func sixDecimals(x float64) string { return strconv.FormatFloat(x, 'f', 6, 64) }
 
 // Unfinished reports whether dir holds a run that stopped before its end.
 func Unfinished(dir string) bool {
-	_, noCheckpoint := os.Stat(filepath.Join(dir, checkpointsDir, lastCheckpoint))
+	_, noRecipe := os.Stat(filepath.Join(dir, recipeFile))
 	_, noResult := os.Stat(filepath.Join(dir, resultFile))
-	return noCheckpoint == nil && noResult != nil
+	return noRecipe == nil && noResult != nil
+}
+
+// RunRecipe is the recipe that the run in dir was begun with.
+func RunRecipe(dir string) (Recipe, error) {
+	return LoadRecipe(filepath.Join(dir, recipeFile), Article())
 }

@@ -49,7 +49,7 @@ func SyntheticSteps(ctx context.Context, recipe Recipe, classes, n int) ([]time.
 			lr, momentum := Rates(recipe.Schedule, recipe.LearningRate, i, warmUpSteps+n)
 			began := time.Now()
 			inner := torch.NewScope()
-			optimise(model, optimizer, x, labels, lr, momentum)
+			optimise(model, optimizer, x, labels, lr, momentum, always)
 			inner.Close()
 			if i >= warmUpSteps {
 				times = append(times, time.Since(began))

@@ -38,7 +38,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	var interrupt interruption
-	if errors.As(context.Cause(ctx), &interrupt) {
+	if errors.As(context.Cause(ctx), &interrupt) && !errors.Is(err, trainer.ErrNotSaved) {
 		fmt.Fprintf(stderr, "orrery: %v\n", err)
 		return interrupt.exitCode()
 	}

@@ -15,6 +15,17 @@ type File struct {
 	Header
 	path   string
 	mapped []byte
+	unmap  bool // false: the bytes are the caller's
+}
+
+// Parse takes the content of a file that lies in memory; path is what errors call it. The bytes must
+// not change while the file is open.
+func Parse(path string, content []byte) (*File, error) {
+	h, err := parseHeader(content, int64(len(content)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: no safetensors file: %w", path, err)
+	}
+	return &File{Header: *h, path: path, mapped: content}, nil
 }
 
 // Open maps a file and checks its header. The caller closes it.
@@ -38,12 +49,13 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot map it: %w", path, err)
 	}
-	h, err := parseHeader(m, st.Size())
+	file, err := Parse(path, m)
 	if err != nil {
 		_ = syscall.Munmap(m)
-		return nil, fmt.Errorf("%s: no safetensors file: %w", path, err)
+		return nil, err
 	}
-	return &File{Header: *h, path: path, mapped: m}, nil
+	file.unmap = true
+	return file, nil
 }
 
 // Tensor copies one tensor out of the file.
@@ -62,6 +74,9 @@ func (f *File) Tensor(e Entry) (t torch.Tensor, err error) {
 	return t, err
 }
 
+// Raw is the file's content, every byte of it, as long as the file is open.
+func (f *File) Raw() []byte { return f.mapped }
+
 // Close unmaps the file. Tensors read from it stay.
 func (f *File) Close() error {
 	if f.mapped == nil {
@@ -69,6 +84,9 @@ func (f *File) Close() error {
 	}
 	m := f.mapped
 	f.mapped = nil
+	if !f.unmap {
+		return nil
+	}
 	return syscall.Munmap(m)
 }
 
@@ -88,6 +106,12 @@ func LoadWithMetadata(path string) (map[string]torch.Tensor, map[string]string, 
 		return nil, nil, err
 	}
 	defer f.Close()
+	tensors, err := f.Tensors()
+	return tensors, f.Metadata, err
+}
+
+// Tensors copies all tensors out of the file.
+func (f *File) Tensors() (map[string]torch.Tensor, error) {
 	tensors := make(map[string]torch.Tensor, len(f.Entries))
 	for _, e := range f.Entries {
 		t, err := f.Tensor(e)
@@ -95,9 +119,9 @@ func LoadWithMetadata(path string) (map[string]torch.Tensor, map[string]string, 
 			for _, t := range tensors {
 				t.Close()
 			}
-			return nil, nil, err
+			return nil, err
 		}
 		tensors[e.Name] = t
 	}
-	return tensors, f.Metadata, nil
+	return tensors, nil
 }

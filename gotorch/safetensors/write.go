@@ -46,52 +46,28 @@ func Save(path string, tensors map[string]torch.Tensor, metadata map[string]stri
 	return os.Rename(f.Name(), path)
 }
 
+// Data is one tensor outside libtorch: its elements lie in the order of its dimensions.
+type Data struct {
+	Dtype torch.Dtype
+	Shape []int64
+	Bytes []byte
+}
+
 // Write writes a file of tensors and texts to w. The tensors with the largest elements come first,
 // so each is aligned to its elements; those alike come in the order of their names.
 func Write(w io.Writer, tensors map[string]torch.Tensor, metadata map[string]string) error {
-	header := map[string]any{}
-	if len(metadata) > 0 {
-		header["__metadata__"] = metadata
-	}
-	names := make([]string, 0, len(tensors))
+	described := make(map[string]Data, len(tensors))
 	for name, t := range tensors {
-		if name == "__metadata__" {
-			return fmt.Errorf("no tensor can be called __metadata__")
-		}
 		if !t.Defined() {
 			return fmt.Errorf("tensor %q is undefined", name)
 		}
-		names = append(names, name)
+		described[name] = Data{Dtype: t.Dtype(), Shape: t.Shape()}
 	}
-	sort.Slice(names, func(i, j int) bool {
-		a, b := torch.DtypeSize(tensors[names[i]].Dtype()), torch.DtypeSize(tensors[names[j]].Dtype())
-		if a != b {
-			return a > b
-		}
-		return names[i] < names[j]
-	})
-	at := int64(0)
-	for _, name := range names {
-		t := tensors[name]
-		dtype, ok := nameOf(t.Dtype())
-		if !ok {
-			return fmt.Errorf("tensor %q: safetensors has no dtype %s", name, torch.DtypeName(t.Dtype()))
-		}
-		n := t.Numel() * torch.DtypeSize(t.Dtype())
-		header[name] = jsonEntry{dtype, t.Shape(), [2]int64{at, at + n}}
-		at += n
-	}
-	b, err := json.Marshal(header)
+	header, names, err := EncodeHeader(described, metadata)
 	if err != nil {
 		return err
 	}
-	for len(b)%8 != 0 { // the bytes of the tensors begin aligned
-		b = append(b, ' ')
-	}
-	if err := binary.Write(w, binary.LittleEndian, uint64(len(b))); err != nil {
-		return err
-	}
-	if _, err := w.Write(b); err != nil {
+	if _, err := w.Write(header); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -100,6 +76,50 @@ func Write(w io.Writer, tensors map[string]torch.Tensor, metadata map[string]str
 		}
 	}
 	return nil
+}
+
+// EncodeHeader gives a file's first bytes, up to its tensors' elements, and the names of the tensors
+// in the order in which their elements follow. Bytes of the tensors may be nil.
+func EncodeHeader(tensors map[string]Data, metadata map[string]string) (header []byte, names []string, err error) {
+	entries := map[string]any{}
+	if len(metadata) > 0 {
+		entries["__metadata__"] = metadata
+	}
+	for name := range tensors {
+		if name == "__metadata__" {
+			return nil, nil, fmt.Errorf("no tensor can be called __metadata__")
+		}
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := torch.DtypeSize(tensors[names[i]].Dtype), torch.DtypeSize(tensors[names[j]].Dtype)
+		if a != b {
+			return a > b
+		}
+		return names[i] < names[j]
+	})
+	at := int64(0)
+	for _, name := range names {
+		t := tensors[name]
+		dtype, ok := nameOf(t.Dtype)
+		if !ok {
+			return nil, nil, fmt.Errorf("tensor %q: safetensors has no dtype %s", name, torch.DtypeName(t.Dtype))
+		}
+		n := torch.DtypeSize(t.Dtype)
+		for _, s := range t.Shape {
+			n *= s
+		}
+		entries[name] = jsonEntry{dtype, t.Shape, [2]int64{at, at + n}}
+		at += n
+	}
+	b, err := json.Marshal(entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	for len(b)%8 != 0 { // the bytes of the tensors begin aligned
+		b = append(b, ' ')
+	}
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), b...), names, nil
 }
 
 func writeBytes(w io.Writer, t torch.Tensor) error {

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/trainer"
+)
+
+// durableFlags say what becomes of a training that is stopped, killed or spoilt.
+func durableFlags() []cli.Flag {
+	d := trainer.DefaultSaving()
+	return []cli.Flag{
+		&cli.StringFlag{Name: "resume", Usage: "continue from the last checkpoint of `RUN`, or auto for the newest unfinished run of this data"},
+		&cli.StringSliceFlag{Name: "accept-changes", Usage: fmt.Sprintf("with --resume, go on although these `KINDS` changed since the checkpoint: %s", kindsOfChanges())},
+		&cli.StringFlag{Name: "save-every", Usage: "write a checkpoint this often: a time, Nsteps, Nepochs, several with commas, or never", Value: "5m,1epoch"},
+		&cli.IntFlag{Name: "keep-checkpoints", Usage: "how many of the newest are kept, besides the best", Value: d.Keep},
+		&cli.StringFlag{Name: "on-nan", Usage: "when a loss is not finite: " + strings.Join(trainer.OnNaNNames(), ", "), Value: trainer.OnNaNStop},
+		&cli.DurationFlag{Name: "disk-patience", Usage: "how long the end of a training waits for a disk that refuses its results", Value: d.Patience},
+	}
+}
+
+func kindsOfChanges() string {
+	var words []string
+	for _, c := range trainer.Changes() {
+		words = append(words, string(c))
+	}
+	return strings.Join(words, ", ")
+}
+
+// A training is one run of the train verb: a recipe, a folder to write and,
+// when it continues, the checkpoint to start from.
+type training struct {
+	recipe     trainer.Recipe
+	dir        string
+	scope      *torch.Scope // holds the checkpoint; nil for a new run
+	checkpoint *trainer.Checkpoint
+	restart    bool   // the folder's run stopped before its first checkpoint
+	carryFrom  string // run folder whose weights to start from; "" draws all
+	saving     trainer.Saving
+	onNaN      string
+	accepted   []trainer.Change
+}
+
+func (j *training) close() {
+	if j.scope != nil {
+		j.scope.Close()
+	}
+}
+
+// openTraining decides recipe and folder from the flags.
+func openTraining(c *cli.Context) (*training, error) {
+	job := &training{onNaN: c.String("on-nan")}
+	var err error
+	if job.saving, err = savingOf(c); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(trainer.OnNaNNames(), job.onNaN) {
+		return nil, usagef("on-nan is %q; it must be one of %s", job.onNaN, strings.Join(trainer.OnNaNNames(), ", "))
+	}
+	if job.accepted, err = trainer.ParseChanges(c.StringSlice("accept-changes")); err != nil {
+		return nil, usageError{err}
+	}
+	resume := c.String("resume")
+	if resume == "auto" {
+		recipe, err := recipeOf(c, trainer.Article())
+		if err != nil {
+			return nil, err
+		}
+		if resume, err = unfinishedRun(c, recipe); err != nil {
+			return nil, err
+		}
+	}
+	if resume == "" {
+		return job, job.fresh(c)
+	}
+	if err := job.resume(c, resume); err != nil {
+		job.close()
+		return nil, err
+	}
+	return job, nil
+}
+
+func savingOf(c *cli.Context) (trainer.Saving, error) {
+	saving, err := trainer.DefaultSaving().ParseSaveEvery(c.String("save-every"))
+	if err != nil {
+		return saving, usageError{err}
+	}
+	if saving.Keep = c.Int("keep-checkpoints"); saving.Keep < 1 {
+		return saving, usagef("keep-checkpoints is %d; it must be at least 1", saving.Keep)
+	}
+	saving.Patience = c.Duration("disk-patience")
+	return saving, nil
+}
+
+// fresh prepares a run from the beginning.
+func (j *training) fresh(c *cli.Context) (err error) {
+	if j.recipe, err = recipeOf(c, trainer.Article()); err != nil {
+		return err
+	}
+	if j.dir = c.String("output"); j.dir == "" {
+		j.dir, err = trainer.FreshDir(filepath.Join("runs", runName(j.recipe.Data)))
+	}
+	return err
+}
+
+// resume prepares to continue the run in dir.
+func (j *training) resume(c *cli.Context, dir string) (err error) {
+	if err := torch.LoadLibrary(); err != nil {
+		return err
+	}
+	j.dir, j.scope = dir, torch.NewScope()
+	j.checkpoint, err = trainer.ReadCheckpoint(dir)
+	if errors.Is(err, trainer.ErrNoCheckpoint) && trainer.Unfinished(dir) {
+		base, err := trainer.RunRecipe(dir)
+		if err != nil {
+			return err
+		}
+		newLogger(c.App.ErrWriter).Warn("the run stopped before its first checkpoint; it starts from the beginning", "run", dir)
+		j.restart = true
+		j.recipe, err = recipeOf(c, base)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	for _, damaged := range j.checkpoint.Passed {
+		newLogger(c.App.ErrWriter).Warn("a checkpoint is damaged; an older one stands in", "reason", damaged, "instead", j.checkpoint.Path())
+	}
+	j.recipe, err = recipeOf(c, j.checkpoint.Recipe())
+	return err
+}
+
+// unfinishedRun finds the run that --resume auto continues: --output when it
+// is given, else the newest run of this data; "" when there is none to continue.
+func unfinishedRun(c *cli.Context, recipe trainer.Recipe) (string, error) {
+	candidates := []string{c.String("output")}
+	if candidates[0] == "" {
+		base := filepath.Join("runs", runName(recipe.Data))
+		fresh, err := trainer.FreshDir(base)
+		if err != nil {
+			return "", err
+		}
+		candidates = nil
+		for i := 1; ; i++ {
+			dir := base
+			if i > 1 {
+				dir = fmt.Sprintf("%s-%d", base, i)
+			}
+			if dir == fresh {
+				break
+			}
+			candidates = append([]string{dir}, candidates...)
+		}
+	}
+	for _, dir := range candidates {
+		if trainer.Unfinished(dir) {
+			return dir, nil
+		}
+	}
+	return "", nil
+}
+
+// openFolder makes or reopens the run folder.
+func (j *training) openFolder(c *cli.Context, set *data.Dataset) (*trainer.Run, error) {
+	if j.restart {
+		return trainer.RestartRun(j.dir, j.recipe)
+	}
+	if j.checkpoint == nil {
+		return trainer.NewRun(j.dir, j.recipe)
+	}
+	changes, err := j.checkpoint.Fits(set, j.recipe, commit, 1, j.accepted...)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes {
+		newLogger(c.App.ErrWriter).Warn("changed since the checkpoint, and accepted", "change", change)
+	}
+	return trainer.ContinueRun(j.dir, j.checkpoint.Step())
+}
