@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "a0b3b10d0bb6"
+const abi = "0645c8b30653"

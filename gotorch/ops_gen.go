@@ -208,6 +208,30 @@ func (a Tensor) Multinomial(n int64, replacement bool) Tensor {
 	return Multinomial(a, n, replacement)
 }
 
+// FullLike returns a tensor of a's shape, dtype, device and layout whose elements all are value.
+func FullLike(a Tensor, value float64) Tensor {
+	r := C.cgt_op_full_like(a.c("FullLike"), C.double(value))
+	runtime.KeepAlive(a)
+	return born(r, "FullLike")
+}
+
+// FullLike is [FullLike] of the receiver.
+func (a Tensor) FullLike(value float64) Tensor {
+	return FullLike(a, value)
+}
+
+// Meshgrid returns, for vectors, one tensor each that repeats it over the grid of all. indexing is
+// "ij" (the first vector runs along dimension 0) or "xy" (along dimension 1).
+func Meshgrid(tensors []Tensor, indexing string) []Tensor {
+	tensorsList := impls(tensors, "Meshgrid")
+	indexingText := C.CString(indexing)
+	defer C.free(unsafe.Pointer(indexingText))
+	need()
+	r := C.cgt_op_meshgrid((*C.cgt_t)(unsafe.SliceData(tensorsList)), C.int64_t(len(tensorsList)), indexingText)
+	runtime.KeepAlive(tensors)
+	return bornList(r, "Meshgrid")
+}
+
 // Add returns a + alpha*other.
 func Add(a, other Tensor, alpha float32) Tensor {
 	r := C.cgt_op_add(a.c("Add"), other.c("Add"), C.float(alpha))
@@ -400,6 +424,65 @@ func Addcdiv(a, t1, t2 Tensor, value float64) Tensor {
 // Addcdiv is [Addcdiv] of the receiver.
 func (a Tensor) Addcdiv(t1, t2 Tensor, value float64) Tensor {
 	return Addcdiv(a, t1, t2, value)
+}
+
+// Fmod returns the remainder of a / other with the sign of a.
+func Fmod(a, other Tensor) Tensor {
+	r := C.cgt_op_fmod(a.c("Fmod"), other.c("Fmod"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(other)
+	return born(r, "Fmod")
+}
+
+// Fmod is [Fmod] of the receiver.
+func (a Tensor) Fmod(other Tensor) Tensor {
+	return Fmod(a, other)
+}
+
+// FloorDivide returns a / other rounded down.
+func FloorDivide(a, other Tensor) Tensor {
+	r := C.cgt_op_floor_divide(a.c("FloorDivide"), other.c("FloorDivide"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(other)
+	return born(r, "FloorDivide")
+}
+
+// FloorDivide is [FloorDivide] of the receiver.
+func (a Tensor) FloorDivide(other Tensor) Tensor {
+	return FloorDivide(a, other)
+}
+
+// Hypot returns sqrt(a**2 + other**2).
+func Hypot(a, other Tensor) Tensor {
+	r := C.cgt_op_hypot(a.c("Hypot"), other.c("Hypot"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(other)
+	return born(r, "Hypot")
+}
+
+// Hypot is [Hypot] of the receiver.
+func (a Tensor) Hypot(other Tensor) Tensor {
+	return Hypot(a, other)
+}
+
+// AddcmulI adds value*t1*t2 to a in place and returns a.
+func (a Tensor) AddcmulI(t1, t2 Tensor, value float64) Tensor {
+	r := C.cgt_op_addcmul_i(a.c("AddcmulI"), t1.c("AddcmulI"), t2.c("AddcmulI"), C.double(value))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(t1)
+	runtime.KeepAlive(t2)
+	check(r, "AddcmulI")
+	return a
+}
+
+// AddcdivI adds value*t1/t2 to a in place and returns a.
+func (a Tensor) AddcdivI(t1, t2 Tensor, value float64) Tensor {
+	r := C.cgt_op_addcdiv_i(a.c("AddcdivI"), t1.c("AddcdivI"), t2.c("AddcdivI"), C.double(value))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(t1)
+	runtime.KeepAlive(t2)
+	check(r, "AddcdivI")
+	return a
 }
 
 // AddScalar returns a + value.
@@ -675,6 +758,68 @@ func (a Tensor) LtScalar(value float64) Tensor {
 	return LtScalar(a, value)
 }
 
+// NeScalar tells element by element whether a differs from value.
+func NeScalar(a Tensor, value float64) Tensor {
+	r := C.cgt_op_ne_scalar(a.c("NeScalar"), C.double(value))
+	runtime.KeepAlive(a)
+	return born(r, "NeScalar")
+}
+
+// NeScalar is [NeScalar] of the receiver.
+func (a Tensor) NeScalar(value float64) Tensor {
+	return NeScalar(a, value)
+}
+
+// GeScalar tells element by element whether a is at least value.
+func GeScalar(a Tensor, value float64) Tensor {
+	r := C.cgt_op_ge_scalar(a.c("GeScalar"), C.double(value))
+	runtime.KeepAlive(a)
+	return born(r, "GeScalar")
+}
+
+// GeScalar is [GeScalar] of the receiver.
+func (a Tensor) GeScalar(value float64) Tensor {
+	return GeScalar(a, value)
+}
+
+// LeScalar tells element by element whether a is at most value.
+func LeScalar(a Tensor, value float64) Tensor {
+	r := C.cgt_op_le_scalar(a.c("LeScalar"), C.double(value))
+	runtime.KeepAlive(a)
+	return born(r, "LeScalar")
+}
+
+// LeScalar is [LeScalar] of the receiver.
+func (a Tensor) LeScalar(value float64) Tensor {
+	return LeScalar(a, value)
+}
+
+// IsIn is true where a's element occurs among tests.
+func IsIn(a, tests Tensor) Tensor {
+	r := C.cgt_op_is_in(a.c("IsIn"), tests.c("IsIn"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(tests)
+	return born(r, "IsIn")
+}
+
+// IsIn is [IsIn] of the receiver.
+func (a Tensor) IsIn(tests Tensor) Tensor {
+	return IsIn(a, tests)
+}
+
+// LogicalXor is true where exactly one operand is non-zero.
+func LogicalXor(a, other Tensor) Tensor {
+	r := C.cgt_op_logical_xor(a.c("LogicalXor"), other.c("LogicalXor"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(other)
+	return born(r, "LogicalXor")
+}
+
+// LogicalXor is [LogicalXor] of the receiver.
+func (a Tensor) LogicalXor(other Tensor) Tensor {
+	return LogicalXor(a, other)
+}
+
 // LogicalAnd is true where both operands are non-zero.
 func LogicalAnd(a, other Tensor) Tensor {
 	r := C.cgt_op_logical_and(a.c("LogicalAnd"), other.c("LogicalAnd"))
@@ -723,6 +868,18 @@ func IsNaN(a Tensor) Tensor {
 // IsNaN is [IsNaN] of the receiver.
 func (a Tensor) IsNaN() Tensor {
 	return IsNaN(a)
+}
+
+// IsInf is true where a is infinite.
+func IsInf(a Tensor) Tensor {
+	r := C.cgt_op_is_inf(a.c("IsInf"))
+	runtime.KeepAlive(a)
+	return born(r, "IsInf")
+}
+
+// IsInf is [IsInf] of the receiver.
+func (a Tensor) IsInf() Tensor {
+	return IsInf(a)
 }
 
 // IsFinite is true where a is neither infinite nor not a number.
@@ -922,6 +1079,30 @@ func (a Tensor) Reciprocal() Tensor {
 	return Reciprocal(a)
 }
 
+// Log10 returns the logarithm of a to the base 10.
+func Log10(a Tensor) Tensor {
+	r := C.cgt_op_log10(a.c("Log10"))
+	runtime.KeepAlive(a)
+	return born(r, "Log10")
+}
+
+// Log10 is [Log10] of the receiver.
+func (a Tensor) Log10() Tensor {
+	return Log10(a)
+}
+
+// Exp2 returns 2**a.
+func Exp2(a Tensor) Tensor {
+	r := C.cgt_op_exp2(a.c("Exp2"))
+	runtime.KeepAlive(a)
+	return born(r, "Exp2")
+}
+
+// Exp2 is [Exp2] of the receiver.
+func (a Tensor) Exp2() Tensor {
+	return Exp2(a)
+}
+
 // Sin returns the sine of a, in radians.
 func Sin(a Tensor) Tensor {
 	r := C.cgt_op_sin(a.c("Sin"))
@@ -1042,6 +1223,66 @@ func (a Tensor) Erf() Tensor {
 	return Erf(a)
 }
 
+// Erfc returns 1 - erf(a), exact for large a.
+func Erfc(a Tensor) Tensor {
+	r := C.cgt_op_erfc(a.c("Erfc"))
+	runtime.KeepAlive(a)
+	return born(r, "Erfc")
+}
+
+// Erfc is [Erfc] of the receiver.
+func (a Tensor) Erfc() Tensor {
+	return Erfc(a)
+}
+
+// Erfinv returns the inverse of the error function; a lies in (-1, 1).
+func Erfinv(a Tensor) Tensor {
+	r := C.cgt_op_erfinv(a.c("Erfinv"))
+	runtime.KeepAlive(a)
+	return born(r, "Erfinv")
+}
+
+// Erfinv is [Erfinv] of the receiver.
+func (a Tensor) Erfinv() Tensor {
+	return Erfinv(a)
+}
+
+// Lgamma returns the logarithm of the gamma function of |a|.
+func Lgamma(a Tensor) Tensor {
+	r := C.cgt_op_lgamma(a.c("Lgamma"))
+	runtime.KeepAlive(a)
+	return born(r, "Lgamma")
+}
+
+// Lgamma is [Lgamma] of the receiver.
+func (a Tensor) Lgamma() Tensor {
+	return Lgamma(a)
+}
+
+// Logit returns log(a/(1-a)) of a limited to [eps, 1-eps].
+func Logit(a Tensor, eps float64) Tensor {
+	r := C.cgt_op_logit(a.c("Logit"), C.double(eps))
+	runtime.KeepAlive(a)
+	return born(r, "Logit")
+}
+
+// Logit is [Logit] of the receiver.
+func (a Tensor) Logit(eps float64) Tensor {
+	return Logit(a, eps)
+}
+
+// Frac returns a without its whole part.
+func Frac(a Tensor) Tensor {
+	r := C.cgt_op_frac(a.c("Frac"))
+	runtime.KeepAlive(a)
+	return born(r, "Frac")
+}
+
+// Frac is [Frac] of the receiver.
+func (a Tensor) Frac() Tensor {
+	return Frac(a)
+}
+
 // Floor rounds a down.
 func Floor(a Tensor) Tensor {
 	r := C.cgt_op_floor(a.c("Floor"))
@@ -1112,6 +1353,30 @@ func Clamp(a Tensor, low, high float64) Tensor {
 // Clamp is [Clamp] of the receiver.
 func (a Tensor) Clamp(low, high float64) Tensor {
 	return Clamp(a, low, high)
+}
+
+// ClampMin raises a's values to low where they are below it.
+func ClampMin(a Tensor, low float64) Tensor {
+	r := C.cgt_op_clamp_min(a.c("ClampMin"), C.double(low))
+	runtime.KeepAlive(a)
+	return born(r, "ClampMin")
+}
+
+// ClampMin is [ClampMin] of the receiver.
+func (a Tensor) ClampMin(low float64) Tensor {
+	return ClampMin(a, low)
+}
+
+// ClampMax lowers a's values to high where they are above it.
+func ClampMax(a Tensor, high float64) Tensor {
+	r := C.cgt_op_clamp_max(a.c("ClampMax"), C.double(high))
+	runtime.KeepAlive(a)
+	return born(r, "ClampMax")
+}
+
+// ClampMax is [ClampMax] of the receiver.
+func (a Tensor) ClampMax(high float64) Tensor {
+	return ClampMax(a, high)
 }
 
 // NanToNum replaces not-a-number by nan and the infinities by posInf and negInf.
@@ -1337,6 +1602,110 @@ func (a Tensor) Prelu(weight Tensor) Tensor {
 	return Prelu(a, weight)
 }
 
+// Celu returns a where it is positive and alpha*(e**(a/alpha) - 1) elsewhere.
+func Celu(a Tensor, alpha float64) Tensor {
+	r := C.cgt_op_celu(a.c("Celu"), C.double(alpha))
+	runtime.KeepAlive(a)
+	return born(r, "Celu")
+}
+
+// Celu is [Celu] of the receiver.
+func (a Tensor) Celu(alpha float64) Tensor {
+	return Celu(a, alpha)
+}
+
+// Threshold returns a where it exceeds threshold and value elsewhere.
+func Threshold(a Tensor, threshold, value float64) Tensor {
+	r := C.cgt_op_threshold(a.c("Threshold"), C.double(threshold), C.double(value))
+	runtime.KeepAlive(a)
+	return born(r, "Threshold")
+}
+
+// Threshold is [Threshold] of the receiver.
+func (a Tensor) Threshold(threshold, value float64) Tensor {
+	return Threshold(a, threshold, value)
+}
+
+// Hardshrink returns a where |a| exceeds lambda and 0 elsewhere.
+func Hardshrink(a Tensor, lambda float64) Tensor {
+	r := C.cgt_op_hardshrink(a.c("Hardshrink"), C.double(lambda))
+	runtime.KeepAlive(a)
+	return born(r, "Hardshrink")
+}
+
+// Hardshrink is [Hardshrink] of the receiver.
+func (a Tensor) Hardshrink(lambda float64) Tensor {
+	return Hardshrink(a, lambda)
+}
+
+// Softshrink moves a towards 0 by lambda, at most to 0.
+func Softshrink(a Tensor, lambda float64) Tensor {
+	r := C.cgt_op_softshrink(a.c("Softshrink"), C.double(lambda))
+	runtime.KeepAlive(a)
+	return born(r, "Softshrink")
+}
+
+// Softshrink is [Softshrink] of the receiver.
+func (a Tensor) Softshrink(lambda float64) Tensor {
+	return Softshrink(a, lambda)
+}
+
+// SigmoidI is Sigmoid in place; it returns a.
+func (a Tensor) SigmoidI() Tensor {
+	r := C.cgt_op_sigmoid_i(a.c("SigmoidI"))
+	runtime.KeepAlive(a)
+	check(r, "SigmoidI")
+	return a
+}
+
+// TanhI is Tanh in place; it returns a.
+func (a Tensor) TanhI() Tensor {
+	r := C.cgt_op_tanh_i(a.c("TanhI"))
+	runtime.KeepAlive(a)
+	check(r, "TanhI")
+	return a
+}
+
+// EluI is Elu in place; it returns a.
+func (a Tensor) EluI(alpha float64) Tensor {
+	r := C.cgt_op_elu_i(a.c("EluI"), C.double(alpha))
+	runtime.KeepAlive(a)
+	check(r, "EluI")
+	return a
+}
+
+// SiluI is Silu in place; it returns a.
+func (a Tensor) SiluI() Tensor {
+	r := C.cgt_op_silu_i(a.c("SiluI"))
+	runtime.KeepAlive(a)
+	check(r, "SiluI")
+	return a
+}
+
+// HardswishI is Hardswish in place; it returns a.
+func (a Tensor) HardswishI() Tensor {
+	r := C.cgt_op_hardswish_i(a.c("HardswishI"))
+	runtime.KeepAlive(a)
+	check(r, "HardswishI")
+	return a
+}
+
+// HardsigmoidI is Hardsigmoid in place; it returns a.
+func (a Tensor) HardsigmoidI() Tensor {
+	r := C.cgt_op_hardsigmoid_i(a.c("HardsigmoidI"))
+	runtime.KeepAlive(a)
+	check(r, "HardsigmoidI")
+	return a
+}
+
+// HardtanhI is Hardtanh in place; it returns a.
+func (a Tensor) HardtanhI(low, high float64) Tensor {
+	r := C.cgt_op_hardtanh_i(a.c("HardtanhI"), C.double(low), C.double(high))
+	runtime.KeepAlive(a)
+	check(r, "HardtanhI")
+	return a
+}
+
 // Softmax returns e**a normalised to sum to 1 along dim.
 func Softmax(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_softmax(a.c("Softmax"), C.int64_t(dim))
@@ -1407,6 +1776,67 @@ func Prod(a Tensor) Tensor {
 // Prod is [Prod] of the receiver.
 func (a Tensor) Prod() Tensor {
 	return Prod(a)
+}
+
+// ProdDim multiplies along dim.
+func ProdDim(a Tensor, dim int64, keepDim bool) Tensor {
+	r := C.cgt_op_prod_dim(a.c("ProdDim"), C.int64_t(dim), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "ProdDim")
+}
+
+// ProdDim is [ProdDim] of the receiver.
+func (a Tensor) ProdDim(dim int64, keepDim bool) Tensor {
+	return ProdDim(a, dim, keepDim)
+}
+
+// NanSum sums along dims, counting what is not a number as 0; none given means all.
+func NanSum(a Tensor, dims []int64, keepDim bool) Tensor {
+	r := C.cgt_op_nan_sum(a.c("NanSum"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "NanSum")
+}
+
+// NanSum is [NanSum] of the receiver.
+func (a Tensor) NanSum(dims []int64, keepDim bool) Tensor {
+	return NanSum(a, dims, keepDim)
+}
+
+// NanMean averages along dims over what is a number; none given means all.
+func NanMean(a Tensor, dims []int64, keepDim bool) Tensor {
+	r := C.cgt_op_nan_mean(a.c("NanMean"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "NanMean")
+}
+
+// NanMean is [NanMean] of the receiver.
+func (a Tensor) NanMean(dims []int64, keepDim bool) Tensor {
+	return NanMean(a, dims, keepDim)
+}
+
+// CountNonzero counts (Long) the non-zero elements along dims; none given means all.
+func CountNonzero(a Tensor, dims []int64) Tensor {
+	r := C.cgt_op_count_nonzero(a.c("CountNonzero"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
+	runtime.KeepAlive(a)
+	return born(r, "CountNonzero")
+}
+
+// CountNonzero is [CountNonzero] of the receiver.
+func (a Tensor) CountNonzero(dims []int64) Tensor {
+	return CountNonzero(a, dims)
+}
+
+// VarMean returns variance and mean along dims; the variance divides by n - correction.
+func VarMean(a Tensor, dims []int64, correction float64, keepDim bool) (Tensor, Tensor) {
+	r := C.cgt_op_var_mean(a.c("VarMean"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), C.double(correction), cbool(keepDim))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "VarMean")
+	return t[0], t[1]
+}
+
+// VarMean is [VarMean] of the receiver.
+func (a Tensor) VarMean(dims []int64, correction float64, keepDim bool) (Tensor, Tensor) {
+	return VarMean(a, dims, correction, keepDim)
 }
 
 // Var returns the variance along dims (none given: all), dividing by n - correction.
@@ -1543,6 +1973,30 @@ func (a Tensor) Any() Tensor {
 	return Any(a)
 }
 
+// AllDims tells (Bool) whether every element along dims is non-zero; none given means all.
+func AllDims(a Tensor, dims []int64, keepDim bool) Tensor {
+	r := C.cgt_op_all_dims(a.c("AllDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "AllDims")
+}
+
+// AllDims is [AllDims] of the receiver.
+func (a Tensor) AllDims(dims []int64, keepDim bool) Tensor {
+	return AllDims(a, dims, keepDim)
+}
+
+// AnyDims tells (Bool) whether an element along dims is non-zero; none given means all.
+func AnyDims(a Tensor, dims []int64, keepDim bool) Tensor {
+	r := C.cgt_op_any_dims(a.c("AnyDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "AnyDims")
+}
+
+// AnyDims is [AnyDims] of the receiver.
+func (a Tensor) AnyDims(dims []int64, keepDim bool) Tensor {
+	return AnyDims(a, dims, keepDim)
+}
+
 // LogSumExp returns log(sum(e**a)) along dims.
 func LogSumExp(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_log_sum_exp(a.c("LogSumExp"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
@@ -1577,6 +2031,70 @@ func CumProd(a Tensor, dim int64) Tensor {
 // CumProd is [CumProd] of the receiver.
 func (a Tensor) CumProd(dim int64) Tensor {
 	return CumProd(a, dim)
+}
+
+// CumMax returns the running maximum along dim and its indices (Long).
+func CumMax(a Tensor, dim int64) (Tensor, Tensor) {
+	r := C.cgt_op_cum_max(a.c("CumMax"), C.int64_t(dim))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "CumMax")
+	return t[0], t[1]
+}
+
+// CumMax is [CumMax] of the receiver.
+func (a Tensor) CumMax(dim int64) (Tensor, Tensor) {
+	return CumMax(a, dim)
+}
+
+// CumMin returns the running minimum along dim and its indices (Long).
+func CumMin(a Tensor, dim int64) (Tensor, Tensor) {
+	r := C.cgt_op_cum_min(a.c("CumMin"), C.int64_t(dim))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "CumMin")
+	return t[0], t[1]
+}
+
+// CumMin is [CumMin] of the receiver.
+func (a Tensor) CumMin(dim int64) (Tensor, Tensor) {
+	return CumMin(a, dim)
+}
+
+// Diff returns the differences of neighbours along dim, taken n times.
+func Diff(a Tensor, n, dim int64) Tensor {
+	r := C.cgt_op_diff(a.c("Diff"), C.int64_t(n), C.int64_t(dim))
+	runtime.KeepAlive(a)
+	return born(r, "Diff")
+}
+
+// Diff is [Diff] of the receiver.
+func (a Tensor) Diff(n, dim int64) Tensor {
+	return Diff(a, n, dim)
+}
+
+// KthValue returns the k-th smallest elements along dim, counted from 1, and their indices (Long).
+func KthValue(a Tensor, k, dim int64, keepDim bool) (Tensor, Tensor) {
+	r := C.cgt_op_kth_value(a.c("KthValue"), C.int64_t(k), C.int64_t(dim), cbool(keepDim))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "KthValue")
+	return t[0], t[1]
+}
+
+// KthValue is [KthValue] of the receiver.
+func (a Tensor) KthValue(k, dim int64, keepDim bool) (Tensor, Tensor) {
+	return KthValue(a, k, dim, keepDim)
+}
+
+// Mode returns the most frequent values along dim and the index (Long) of one occurrence each.
+func Mode(a Tensor, dim int64, keepDim bool) (Tensor, Tensor) {
+	r := C.cgt_op_mode(a.c("Mode"), C.int64_t(dim), cbool(keepDim))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "Mode")
+	return t[0], t[1]
+}
+
+// Mode is [Mode] of the receiver.
+func (a Tensor) Mode(dim int64, keepDim bool) (Tensor, Tensor) {
+	return Mode(a, dim, keepDim)
 }
 
 // Median returns the lower median along dim and its indices (Long).
@@ -1614,6 +2132,30 @@ func ArgmaxDim(a Tensor, dim int64, keepDim bool) Tensor {
 // ArgmaxDim is [ArgmaxDim] of the receiver.
 func (a Tensor) ArgmaxDim(dim int64, keepDim bool) Tensor {
 	return ArgmaxDim(a, dim, keepDim)
+}
+
+// QuantileDim returns the q-quantile along dim by linear interpolation.
+func QuantileDim(a Tensor, q float64, dim int64, keepDim bool) Tensor {
+	r := C.cgt_op_quantile_dim(a.c("QuantileDim"), C.double(q), C.int64_t(dim), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "QuantileDim")
+}
+
+// QuantileDim is [QuantileDim] of the receiver.
+func (a Tensor) QuantileDim(q float64, dim int64, keepDim bool) Tensor {
+	return QuantileDim(a, q, dim, keepDim)
+}
+
+// ArgminDim returns the indices (Long) of the smallest elements along dim.
+func ArgminDim(a Tensor, dim int64, keepDim bool) Tensor {
+	r := C.cgt_op_argmin_dim(a.c("ArgminDim"), C.int64_t(dim), cbool(keepDim))
+	runtime.KeepAlive(a)
+	return born(r, "ArgminDim")
+}
+
+// ArgminDim is [ArgminDim] of the receiver.
+func (a Tensor) ArgminDim(dim int64, keepDim bool) Tensor {
+	return ArgminDim(a, dim, keepDim)
 }
 
 // Histc counts a's values in bins equal intervals of [low, high].
@@ -1692,6 +2234,34 @@ func (a Tensor) Unique() (Tensor, Tensor, Tensor) {
 	return Unique(a)
 }
 
+// SearchSorted returns the places (Long) at which values would be put into the sorted last dimension of
+// a: before equal elements, or behind them (right).
+func SearchSorted(a, values Tensor, right bool) Tensor {
+	r := C.cgt_op_search_sorted(a.c("SearchSorted"), values.c("SearchSorted"), cbool(right))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(values)
+	return born(r, "SearchSorted")
+}
+
+// SearchSorted is [SearchSorted] of the receiver.
+func (a Tensor) SearchSorted(values Tensor, right bool) Tensor {
+	return SearchSorted(a, values, right)
+}
+
+// Bucketize returns for each element of a the index (Long) of its interval between boundaries (sorted,
+// 1-dim). A boundary itself belongs to the interval below it, or with right to the one above.
+func Bucketize(a, boundaries Tensor, right bool) Tensor {
+	r := C.cgt_op_bucketize(a.c("Bucketize"), boundaries.c("Bucketize"), cbool(right))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(boundaries)
+	return born(r, "Bucketize")
+}
+
+// Bucketize is [Bucketize] of the receiver.
+func (a Tensor) Bucketize(boundaries Tensor, right bool) Tensor {
+	return Bucketize(a, boundaries, right)
+}
+
 // Flatten joins the dimensions startDim to endDim into one.
 func Flatten(a Tensor, startDim, endDim int64) Tensor {
 	r := C.cgt_op_flatten(a.c("Flatten"), C.int64_t(startDim), C.int64_t(endDim))
@@ -1714,6 +2284,54 @@ func Reshape(a Tensor, shape []int64) Tensor {
 // Reshape is [Reshape] of the receiver.
 func (a Tensor) Reshape(shape []int64) Tensor {
 	return Reshape(a, shape)
+}
+
+// Unflatten splits dim into the given sizes; one size may be -1.
+func Unflatten(a Tensor, dim int64, sizes []int64) Tensor {
+	r := C.cgt_op_unflatten(a.c("Unflatten"), C.int64_t(dim), (*C.int64_t)(unsafe.SliceData(sizes)), C.int64_t(len(sizes)))
+	runtime.KeepAlive(a)
+	return born(r, "Unflatten")
+}
+
+// Unflatten is [Unflatten] of the receiver.
+func (a Tensor) Unflatten(dim int64, sizes []int64) Tensor {
+	return Unflatten(a, dim, sizes)
+}
+
+// Movedim moves the dimensions source to the places destination; the result is a view.
+func Movedim(a Tensor, source, destination []int64) Tensor {
+	r := C.cgt_op_movedim(a.c("Movedim"), (*C.int64_t)(unsafe.SliceData(source)), C.int64_t(len(source)), (*C.int64_t)(unsafe.SliceData(destination)), C.int64_t(len(destination)))
+	runtime.KeepAlive(a)
+	return born(r, "Movedim")
+}
+
+// Movedim is [Movedim] of the receiver.
+func (a Tensor) Movedim(source, destination []int64) Tensor {
+	return Movedim(a, source, destination)
+}
+
+// Unfold returns the windows of size along dim, step apart, as a new last dimension; a view.
+func Unfold(a Tensor, dim, size, step int64) Tensor {
+	r := C.cgt_op_unfold(a.c("Unfold"), C.int64_t(dim), C.int64_t(size), C.int64_t(step))
+	runtime.KeepAlive(a)
+	return born(r, "Unfold")
+}
+
+// Unfold is [Unfold] of the receiver.
+func (a Tensor) Unfold(dim, size, step int64) Tensor {
+	return Unfold(a, dim, size, step)
+}
+
+// Diagonal returns the elements a(i, i+offset) of the dimensions dim1 and dim2 as the last one; a view.
+func Diagonal(a Tensor, offset, dim1, dim2 int64) Tensor {
+	r := C.cgt_op_diagonal(a.c("Diagonal"), C.int64_t(offset), C.int64_t(dim1), C.int64_t(dim2))
+	runtime.KeepAlive(a)
+	return born(r, "Diagonal")
+}
+
+// Diagonal is [Diagonal] of the receiver.
+func (a Tensor) Diagonal(offset, dim1, dim2 int64) Tensor {
+	return Diagonal(a, offset, dim1, dim2)
 }
 
 // Transpose swaps two dimensions; the result is a view.
@@ -2107,6 +2725,94 @@ func (a Tensor) IndexAdd(dim int64, index, src Tensor) Tensor {
 	return IndexAdd(a, dim, index, src)
 }
 
+// IndexCopy returns a with src's entries in place of the entries of dim that index (Long) names.
+func IndexCopy(a Tensor, dim int64, index, src Tensor) Tensor {
+	r := C.cgt_op_index_copy(a.c("IndexCopy"), C.int64_t(dim), index.c("IndexCopy"), src.c("IndexCopy"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(index)
+	runtime.KeepAlive(src)
+	return born(r, "IndexCopy")
+}
+
+// IndexCopy is [IndexCopy] of the receiver.
+func (a Tensor) IndexCopy(dim int64, index, src Tensor) Tensor {
+	return IndexCopy(a, dim, index, src)
+}
+
+// IndexFill returns a with value in the entries of dim that index (Long) names.
+func IndexFill(a Tensor, dim int64, index Tensor, value float64) Tensor {
+	r := C.cgt_op_index_fill(a.c("IndexFill"), C.int64_t(dim), index.c("IndexFill"), C.double(value))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(index)
+	return born(r, "IndexFill")
+}
+
+// IndexFill is [IndexFill] of the receiver.
+func (a Tensor) IndexFill(dim int64, index Tensor, value float64) Tensor {
+	return IndexFill(a, dim, index, value)
+}
+
+// IndexPut returns a with values at the coordinates that indices (Long tensors of one shape, one for
+// each leading dimension) name; with accumulate they are added.
+func IndexPut(a Tensor, indices []Tensor, values Tensor, accumulate bool) Tensor {
+	indicesList := impls(indices, "IndexPut")
+	r := C.cgt_op_index_put(a.c("IndexPut"), (*C.cgt_t)(unsafe.SliceData(indicesList)), C.int64_t(len(indicesList)), values.c("IndexPut"), cbool(accumulate))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(indices)
+	runtime.KeepAlive(values)
+	return born(r, "IndexPut")
+}
+
+// IndexPut is [IndexPut] of the receiver.
+func (a Tensor) IndexPut(indices []Tensor, values Tensor, accumulate bool) Tensor {
+	return IndexPut(a, indices, values, accumulate)
+}
+
+// IndexTensors returns the elements at the coordinates that indices (Long or Bool tensors, one for each
+// leading dimension) name.
+func IndexTensors(a Tensor, indices []Tensor) Tensor {
+	indicesList := impls(indices, "IndexTensors")
+	r := C.cgt_op_index_tensors(a.c("IndexTensors"), (*C.cgt_t)(unsafe.SliceData(indicesList)), C.int64_t(len(indicesList)))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(indices)
+	return born(r, "IndexTensors")
+}
+
+// IndexTensors is [IndexTensors] of the receiver.
+func (a Tensor) IndexTensors(indices []Tensor) Tensor {
+	return IndexTensors(a, indices)
+}
+
+// TakeAlongDim returns the elements that indices (Long) names along dim; shapes broadcast.
+func TakeAlongDim(a, indices Tensor, dim int64) Tensor {
+	r := C.cgt_op_take_along_dim(a.c("TakeAlongDim"), indices.c("TakeAlongDim"), C.int64_t(dim))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(indices)
+	return born(r, "TakeAlongDim")
+}
+
+// TakeAlongDim is [TakeAlongDim] of the receiver.
+func (a Tensor) TakeAlongDim(indices Tensor, dim int64) Tensor {
+	return TakeAlongDim(a, indices, dim)
+}
+
+// ScatterReduce combines src's elements with a's at the places of dim that index (Long) names. reduce is
+// sum, prod, mean, amax or amin; includeSelf counts a's own elements.
+func ScatterReduce(a Tensor, dim int64, index, src Tensor, reduce string, includeSelf bool) Tensor {
+	reduceText := C.CString(reduce)
+	defer C.free(unsafe.Pointer(reduceText))
+	r := C.cgt_op_scatter_reduce(a.c("ScatterReduce"), C.int64_t(dim), index.c("ScatterReduce"), src.c("ScatterReduce"), reduceText, cbool(includeSelf))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(index)
+	runtime.KeepAlive(src)
+	return born(r, "ScatterReduce")
+}
+
+// ScatterReduce is [ScatterReduce] of the receiver.
+func (a Tensor) ScatterReduce(dim int64, index, src Tensor, reduce string, includeSelf bool) Tensor {
+	return ScatterReduce(a, dim, index, src, reduce, includeSelf)
+}
+
 // MaskedSelect returns the elements of a where mask (Bool) is true, 1-dim.
 func MaskedSelect(a, mask Tensor) Tensor {
 	r := C.cgt_op_masked_select(a.c("MaskedSelect"), mask.c("MaskedSelect"))
@@ -2205,6 +2911,33 @@ func (a Tensor) AddMM(m1, m2 Tensor, beta, alpha float64) Tensor {
 	return AddMM(a, m1, m2, beta, alpha)
 }
 
+// MV multiplies a matrix and a vector.
+func MV(a, b Tensor) Tensor {
+	r := C.cgt_op_mv(a.c("MV"), b.c("MV"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+	return born(r, "MV")
+}
+
+// MV is [MV] of the receiver.
+func (a Tensor) MV(b Tensor) Tensor {
+	return MV(a, b)
+}
+
+// BaddBMM returns beta*a + alpha*(m1 @ m2) over batches of matrices.
+func BaddBMM(a, m1, m2 Tensor, beta, alpha float64) Tensor {
+	r := C.cgt_op_badd_bmm(a.c("BaddBMM"), m1.c("BaddBMM"), m2.c("BaddBMM"), C.double(beta), C.double(alpha))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(m1)
+	runtime.KeepAlive(m2)
+	return born(r, "BaddBMM")
+}
+
+// BaddBMM is [BaddBMM] of the receiver.
+func (a Tensor) BaddBMM(m1, m2 Tensor, beta, alpha float64) Tensor {
+	return BaddBMM(a, m1, m2, beta, alpha)
+}
+
 // Dot returns the inner product of two vectors.
 func Dot(a, b Tensor) Tensor {
 	r := C.cgt_op_dot(a.c("Dot"), b.c("Dot"))
@@ -2281,6 +3014,80 @@ func (a Tensor) SVD() (Tensor, Tensor, Tensor) {
 	return SVD(a)
 }
 
+// Inverse returns the inverse of a square matrix or of a batch of them.
+func Inverse(a Tensor) Tensor {
+	r := C.cgt_op_inverse(a.c("Inverse"))
+	runtime.KeepAlive(a)
+	return born(r, "Inverse")
+}
+
+// Inverse is [Inverse] of the receiver.
+func (a Tensor) Inverse() Tensor {
+	return Inverse(a)
+}
+
+// Det returns the determinant of a square matrix or of a batch of them.
+func Det(a Tensor) Tensor {
+	r := C.cgt_op_det(a.c("Det"))
+	runtime.KeepAlive(a)
+	return born(r, "Det")
+}
+
+// Det is [Det] of the receiver.
+func (a Tensor) Det() Tensor {
+	return Det(a)
+}
+
+// Solve returns x with a @ x = b.
+func Solve(a, b Tensor) Tensor {
+	r := C.cgt_op_solve(a.c("Solve"), b.c("Solve"))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+	return born(r, "Solve")
+}
+
+// Solve is [Solve] of the receiver.
+func (a Tensor) Solve(b Tensor) Tensor {
+	return Solve(a, b)
+}
+
+// Cholesky returns the lower triangular L with L @ L^T = a, a positive definite.
+func Cholesky(a Tensor) Tensor {
+	r := C.cgt_op_cholesky(a.c("Cholesky"))
+	runtime.KeepAlive(a)
+	return born(r, "Cholesky")
+}
+
+// Cholesky is [Cholesky] of the receiver.
+func (a Tensor) Cholesky() Tensor {
+	return Cholesky(a)
+}
+
+// Eigh returns the eigenvalues, ascending, and the eigenvectors (columns) of the symmetric matrix a.
+func Eigh(a Tensor) (Tensor, Tensor) {
+	r := C.cgt_op_eigh(a.c("Eigh"))
+	runtime.KeepAlive(a)
+	t := bornSeveral(r, "Eigh")
+	return t[0], t[1]
+}
+
+// Eigh is [Eigh] of the receiver.
+func (a Tensor) Eigh() (Tensor, Tensor) {
+	return Eigh(a)
+}
+
+// Trace returns the sum of a matrix's diagonal.
+func Trace(a Tensor) Tensor {
+	r := C.cgt_op_trace(a.c("Trace"))
+	runtime.KeepAlive(a)
+	return born(r, "Trace")
+}
+
+// Trace is [Trace] of the receiver.
+func (a Tensor) Trace() Tensor {
+	return Trace(a)
+}
+
 // Linear returns input @ weight^T + bias; weight is (out, in), bias (out) or Tensor{}.
 func Linear(input, weight, bias Tensor) Tensor {
 	r := C.cgt_op_linear(input.c("Linear"), weight.c("Linear"), bias.orNil("Linear"))
@@ -2315,6 +3122,25 @@ func Conv3d(input, weight, bias Tensor, stride, padding, dilation []int64, group
 	runtime.KeepAlive(weight)
 	runtime.KeepAlive(bias)
 	return born(r, "Conv3d")
+}
+
+// ConvTranspose1d is the gradient of Conv1d with respect to its input; weight is (C, out/groups, k).
+func ConvTranspose1d(input, weight, bias Tensor, stride, padding, outputPadding []int64, groups int64, dilation []int64) Tensor {
+	r := C.cgt_op_conv_transpose1d(input.c("ConvTranspose1d"), weight.c("ConvTranspose1d"), bias.orNil("ConvTranspose1d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(outputPadding)), C.int64_t(len(outputPadding)), C.int64_t(groups), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)))
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(weight)
+	runtime.KeepAlive(bias)
+	return born(r, "ConvTranspose1d")
+}
+
+// ConvTranspose3d is the gradient of Conv3d with respect to its input; weight is
+// (C, out/groups, kD, kH, kW).
+func ConvTranspose3d(input, weight, bias Tensor, stride, padding, outputPadding []int64, groups int64, dilation []int64) Tensor {
+	r := C.cgt_op_conv_transpose3d(input.c("ConvTranspose3d"), weight.c("ConvTranspose3d"), bias.orNil("ConvTranspose3d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(outputPadding)), C.int64_t(len(outputPadding)), C.int64_t(groups), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)))
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(weight)
+	runtime.KeepAlive(bias)
+	return born(r, "ConvTranspose3d")
 }
 
 // ConvTranspose2d is the gradient of Conv2d with respect to its input; weight is
@@ -2368,6 +3194,52 @@ func LayerNorm(input Tensor, normalizedShape []int64, weight, bias Tensor, eps f
 	return born(r, "LayerNorm")
 }
 
+// RMSNorm divides by the root mean square over the last dimensions, whose sizes are normalizedShape.
+func RMSNorm(input Tensor, normalizedShape []int64, weight Tensor, eps float64) Tensor {
+	r := C.cgt_op_rms_norm(input.c("RMSNorm"), (*C.int64_t)(unsafe.SliceData(normalizedShape)), C.int64_t(len(normalizedShape)), weight.orNil("RMSNorm"), C.double(eps))
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(weight)
+	return born(r, "RMSNorm")
+}
+
+// Normalize divides by the norm of order p along dim, or by eps where the norm is smaller.
+func Normalize(input Tensor, p float64, dim int64, eps float64) Tensor {
+	r := C.cgt_op_normalize(input.c("Normalize"), C.double(p), C.int64_t(dim), C.double(eps))
+	runtime.KeepAlive(input)
+	return born(r, "Normalize")
+}
+
+// Normalize is [Normalize] of the receiver.
+func (input Tensor) Normalize(p float64, dim int64, eps float64) Tensor {
+	return Normalize(input, p, dim, eps)
+}
+
+// CosineSimilarity returns the cosine of the angle between a and b along dim; norms are at least eps.
+func CosineSimilarity(a, b Tensor, dim int64, eps float64) Tensor {
+	r := C.cgt_op_cosine_similarity(a.c("CosineSimilarity"), b.c("CosineSimilarity"), C.int64_t(dim), C.double(eps))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+	return born(r, "CosineSimilarity")
+}
+
+// CosineSimilarity is [CosineSimilarity] of the receiver.
+func (a Tensor) CosineSimilarity(b Tensor, dim int64, eps float64) Tensor {
+	return CosineSimilarity(a, b, dim, eps)
+}
+
+// PairwiseDistance returns the norm of order p of a - b + eps along the last dimension.
+func PairwiseDistance(a, b Tensor, p, eps float64, keepDim bool) Tensor {
+	r := C.cgt_op_pairwise_distance(a.c("PairwiseDistance"), b.c("PairwiseDistance"), C.double(p), C.double(eps), cbool(keepDim))
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+	return born(r, "PairwiseDistance")
+}
+
+// PairwiseDistance is [PairwiseDistance] of the receiver.
+func (a Tensor) PairwiseDistance(b Tensor, p, eps float64, keepDim bool) Tensor {
+	return PairwiseDistance(a, b, p, eps, keepDim)
+}
+
 // Dropout sets elements to zero with probability p and scales the others by 1/(1-p); without
 // training it returns input.
 func Dropout(input Tensor, p float64, training bool) Tensor {
@@ -2381,6 +3253,13 @@ func Dropout2d(input Tensor, p float64, training bool) Tensor {
 	r := C.cgt_op_dropout2d(input.c("Dropout2d"), C.double(p), cbool(training))
 	runtime.KeepAlive(input)
 	return born(r, "Dropout2d")
+}
+
+// AlphaDropout is the dropout that keeps mean and variance through a Selu.
+func AlphaDropout(input Tensor, p float64, training bool) Tensor {
+	r := C.cgt_op_alpha_dropout(input.c("AlphaDropout"), C.double(p), cbool(training))
+	runtime.KeepAlive(input)
+	return born(r, "AlphaDropout")
 }
 
 // MaxPool1d takes the largest element of each window.
@@ -2397,6 +3276,31 @@ func MaxPool2d(input Tensor, kernelSize, stride, padding, dilation []int64, ceil
 	return born(r, "MaxPool2d")
 }
 
+// MaxPool2dWithIndices is MaxPool2d with the index (Long) of each element in its H*W plane, for
+// MaxUnpool2d.
+func MaxPool2dWithIndices(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) (Tensor, Tensor) {
+	r := C.cgt_op_max_pool2d_with_indices(input.c("MaxPool2dWithIndices"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
+	runtime.KeepAlive(input)
+	t := bornSeveral(r, "MaxPool2dWithIndices")
+	return t[0], t[1]
+}
+
+// MaxPool3d takes the largest element of each window of (N, C, D, H, W).
+func MaxPool3d(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) Tensor {
+	r := C.cgt_op_max_pool3d(input.c("MaxPool3d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
+	runtime.KeepAlive(input)
+	return born(r, "MaxPool3d")
+}
+
+// MaxUnpool2d puts the elements back where MaxPool2dWithIndices took them from; the rest of the given
+// height and width is 0.
+func MaxUnpool2d(input, indices Tensor, outputSize []int64) Tensor {
+	r := C.cgt_op_max_unpool2d(input.c("MaxUnpool2d"), indices.c("MaxUnpool2d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(indices)
+	return born(r, "MaxUnpool2d")
+}
+
 // AvgPool1d averages each window.
 func AvgPool1d(input Tensor, kernelSize, stride, padding []int64, ceilMode, countIncludePad bool) Tensor {
 	r := C.cgt_op_avg_pool1d(input.c("AvgPool1d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
@@ -2409,6 +3313,13 @@ func AvgPool2d(input Tensor, kernelSize, stride, padding []int64, ceilMode, coun
 	r := C.cgt_op_avg_pool2d(input.c("AvgPool2d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
 	runtime.KeepAlive(input)
 	return born(r, "AvgPool2d")
+}
+
+// AvgPool3d averages each window of (N, C, D, H, W).
+func AvgPool3d(input Tensor, kernelSize, stride, padding []int64, ceilMode, countIncludePad bool) Tensor {
+	r := C.cgt_op_avg_pool3d(input.c("AvgPool3d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
+	runtime.KeepAlive(input)
+	return born(r, "AvgPool3d")
 }
 
 // LPPool2d takes the power mean of order normType times the window's size to the 1/normType.
@@ -2438,6 +3349,62 @@ func AdaptiveMaxPool2d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 	runtime.KeepAlive(input)
 	t := bornSeveral(r, "AdaptiveMaxPool2d")
 	return t[0], t[1]
+}
+
+// AdaptiveMaxPool1d takes the largest elements to the given length, with indices (Long).
+func AdaptiveMaxPool1d(input Tensor, outputSize []int64) (Tensor, Tensor) {
+	r := C.cgt_op_adaptive_max_pool1d(input.c("AdaptiveMaxPool1d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
+	runtime.KeepAlive(input)
+	t := bornSeveral(r, "AdaptiveMaxPool1d")
+	return t[0], t[1]
+}
+
+// AdaptiveAvgPool3d averages to the given depth, height and width.
+func AdaptiveAvgPool3d(input Tensor, outputSize []int64) Tensor {
+	r := C.cgt_op_adaptive_avg_pool3d(input.c("AdaptiveAvgPool3d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
+	runtime.KeepAlive(input)
+	return born(r, "AdaptiveAvgPool3d")
+}
+
+// AdaptiveMaxPool3d takes the largest elements to the given depth, height and width, with indices
+// (Long).
+func AdaptiveMaxPool3d(input Tensor, outputSize []int64) (Tensor, Tensor) {
+	r := C.cgt_op_adaptive_max_pool3d(input.c("AdaptiveMaxPool3d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
+	runtime.KeepAlive(input)
+	t := bornSeveral(r, "AdaptiveMaxPool3d")
+	return t[0], t[1]
+}
+
+// FractionalMaxPool2d takes the largest elements of windows of kernelSize at random places to
+// outputSize = (H, W), with indices (Long). samples (N, C, 2), uniform in [0, 1), chooses the places.
+func FractionalMaxPool2d(input Tensor, kernelSize, outputSize []int64, samples Tensor) (Tensor, Tensor) {
+	r := C.cgt_op_fractional_max_pool2d(input.c("FractionalMaxPool2d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)), samples.c("FractionalMaxPool2d"))
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(samples)
+	t := bornSeveral(r, "FractionalMaxPool2d")
+	return t[0], t[1]
+}
+
+// UpsampleLinear1d resizes (N, C, L) to size = (L).
+func UpsampleLinear1d(input Tensor, size []int64, alignCorners bool) Tensor {
+	r := C.cgt_op_upsample_linear1d(input.c("UpsampleLinear1d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners))
+	runtime.KeepAlive(input)
+	return born(r, "UpsampleLinear1d")
+}
+
+// UpsampleTrilinear3d resizes (N, C, D, H, W) to size = (D, H, W).
+func UpsampleTrilinear3d(input Tensor, size []int64, alignCorners bool) Tensor {
+	r := C.cgt_op_upsample_trilinear3d(input.c("UpsampleTrilinear3d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners))
+	runtime.KeepAlive(input)
+	return born(r, "UpsampleTrilinear3d")
+}
+
+// UpsampleNearestExact2d resizes (N, C, H, W) to size = (H, W) by the pixel whose centre is nearest, as
+// Pillow and scikit-image do; UpsampleNearest2d keeps OpenCV's old rule.
+func UpsampleNearestExact2d(input Tensor, size []int64) Tensor {
+	r := C.cgt_op_upsample_nearest_exact2d(input.c("UpsampleNearestExact2d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)))
+	runtime.KeepAlive(input)
+	return born(r, "UpsampleNearestExact2d")
 }
 
 // UpsampleNearest2d resizes (N, C, H, W) to size = (H, W) by the nearest pixel.
@@ -2486,6 +3453,34 @@ func PixelShuffle(input Tensor, factor int64) Tensor {
 	r := C.cgt_op_pixel_shuffle(input.c("PixelShuffle"), C.int64_t(factor))
 	runtime.KeepAlive(input)
 	return born(r, "PixelShuffle")
+}
+
+// PixelUnshuffle turns (N, C, H*r, W*r) into (N, C*r*r, H, W).
+func PixelUnshuffle(input Tensor, factor int64) Tensor {
+	r := C.cgt_op_pixel_unshuffle(input.c("PixelUnshuffle"), C.int64_t(factor))
+	runtime.KeepAlive(input)
+	return born(r, "PixelUnshuffle")
+}
+
+// ChannelShuffle deals the channels of (N, C, H, W) out anew: those of each of groups groups in turn.
+func ChannelShuffle(input Tensor, groups int64) Tensor {
+	r := C.cgt_op_channel_shuffle(input.c("ChannelShuffle"), C.int64_t(groups))
+	runtime.KeepAlive(input)
+	return born(r, "ChannelShuffle")
+}
+
+// Im2col returns the windows of (N, C, H, W) as columns (N, C*kH*kW, number of windows).
+func Im2col(input Tensor, kernelSize, dilation, padding, stride []int64) Tensor {
+	r := C.cgt_op_im2col(input.c("Im2col"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)))
+	runtime.KeepAlive(input)
+	return born(r, "Im2col")
+}
+
+// Col2im adds up the columns that Im2col makes into pictures of outputSize = (H, W).
+func Col2im(input Tensor, outputSize, kernelSize, dilation, padding, stride []int64) Tensor {
+	r := C.cgt_op_col2im(input.c("Col2im"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)))
+	runtime.KeepAlive(input)
+	return born(r, "Col2im")
 }
 
 // ScaledDotProductAttention returns softmax(q @ k^T / sqrt(d) + mask) @ v.
@@ -2593,6 +3588,102 @@ func KLDiv(input, target Tensor, reduction string, logTarget bool) Tensor {
 	runtime.KeepAlive(input)
 	runtime.KeepAlive(target)
 	return born(r, "KLDiv")
+}
+
+// SoftMarginLoss is log(1 + e**(-target*input)) for targets 1 and -1.
+func SoftMarginLoss(input, target Tensor, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_soft_margin_loss(input.c("SoftMarginLoss"), target.c("SoftMarginLoss"), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	return born(r, "SoftMarginLoss")
+}
+
+// HingeEmbeddingLoss is input where target is 1 and max(0, margin - input) where it is -1.
+func HingeEmbeddingLoss(input, target Tensor, margin float64, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_hinge_embedding_loss(input.c("HingeEmbeddingLoss"), target.c("HingeEmbeddingLoss"), C.double(margin), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	return born(r, "HingeEmbeddingLoss")
+}
+
+// MarginRankingLoss is max(0, -target*(input1 - input2) + margin): target says which input ranks higher.
+func MarginRankingLoss(input1, input2, target Tensor, margin float64, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_margin_ranking_loss(input1.c("MarginRankingLoss"), input2.c("MarginRankingLoss"), target.c("MarginRankingLoss"), C.double(margin), reductionText)
+	runtime.KeepAlive(input1)
+	runtime.KeepAlive(input2)
+	runtime.KeepAlive(target)
+	return born(r, "MarginRankingLoss")
+}
+
+// CosineEmbeddingLoss is 1 - cos(input1, input2) where target is 1, else max(0, cos - margin).
+func CosineEmbeddingLoss(input1, input2, target Tensor, margin float64, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_cosine_embedding_loss(input1.c("CosineEmbeddingLoss"), input2.c("CosineEmbeddingLoss"), target.c("CosineEmbeddingLoss"), C.double(margin), reductionText)
+	runtime.KeepAlive(input1)
+	runtime.KeepAlive(input2)
+	runtime.KeepAlive(target)
+	return born(r, "CosineEmbeddingLoss")
+}
+
+// TripletMarginLoss is max(0, d(anchor, positive) - d(anchor, negative) + margin), d the norm of order p.
+func TripletMarginLoss(anchor, positive, negative Tensor, margin, p, eps float64, swap bool, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_triplet_margin_loss(anchor.c("TripletMarginLoss"), positive.c("TripletMarginLoss"), negative.c("TripletMarginLoss"), C.double(margin), C.double(p), C.double(eps), cbool(swap), reductionText)
+	runtime.KeepAlive(anchor)
+	runtime.KeepAlive(positive)
+	runtime.KeepAlive(negative)
+	return born(r, "TripletMarginLoss")
+}
+
+// MultiMarginLoss is the hinge loss of scores input (N, C) for target classes (Long); p is 1 or 2.
+func MultiMarginLoss(input, target Tensor, p, margin float64, weight Tensor, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_multi_margin_loss(input.c("MultiMarginLoss"), target.c("MultiMarginLoss"), C.double(p), C.double(margin), weight.orNil("MultiMarginLoss"), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	runtime.KeepAlive(weight)
+	return born(r, "MultiMarginLoss")
+}
+
+// MultilabelMarginLoss is the hinge loss of scores (N, C) for lists of classes (Long) ended by -1.
+func MultilabelMarginLoss(input, target Tensor, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_multilabel_margin_loss(input.c("MultilabelMarginLoss"), target.c("MultilabelMarginLoss"), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	return born(r, "MultilabelMarginLoss")
+}
+
+// PoissonNllLoss is the negative log likelihood of counts target under rates input (their logarithms with
+// logInput); full adds Stirling's term.
+func PoissonNllLoss(input, target Tensor, logInput, full bool, eps float64, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_poisson_nll_loss(input.c("PoissonNllLoss"), target.c("PoissonNllLoss"), cbool(logInput), cbool(full), C.double(eps), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	return born(r, "PoissonNllLoss")
+}
+
+// SigmoidFocalLoss weighs BinaryCrossEntropyWithLogits by (1-p)**gamma, p the probability of the right
+// answer, and by alpha for targets of 1, 1-alpha for targets of 0 when alpha >= 0 (Lin et al., 2017).
+func SigmoidFocalLoss(input, target Tensor, alpha, gamma float64, reduction string) Tensor {
+	reductionText := C.CString(reduction)
+	defer C.free(unsafe.Pointer(reductionText))
+	r := C.cgt_op_sigmoid_focal_loss(input.c("SigmoidFocalLoss"), target.c("SigmoidFocalLoss"), C.double(alpha), C.double(gamma), reductionText)
+	runtime.KeepAlive(input)
+	runtime.KeepAlive(target)
+	return born(r, "SigmoidFocalLoss")
 }
 
 func sumAll(a Tensor) Tensor {

@@ -177,6 +177,10 @@ static cgt_rt (*p_cgt_op_bernoulli)(cgt_t a_);
 cgt_rt cgt_op_bernoulli(cgt_t a_) { cgt_rt r = p_cgt_op_bernoulli(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_multinomial)(cgt_t a_, int64_t n, int8_t replacement_);
 cgt_rt cgt_op_multinomial(cgt_t a_, int64_t n, int8_t replacement_) { cgt_rt r = p_cgt_op_multinomial(a_, n, replacement_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_full_like)(cgt_t a_, double value);
+cgt_rt cgt_op_full_like(cgt_t a_, double value) { cgt_rt r = p_cgt_op_full_like(a_, value); r.scope = gt_scope; return r; }
+static cgt_rl (*p_cgt_op_meshgrid)(cgt_t* tensors_, int64_t tensors_n, const char* indexing_);
+cgt_rl cgt_op_meshgrid(cgt_t* tensors_, int64_t tensors_n, const char* indexing_) { cgt_rl r = p_cgt_op_meshgrid(tensors_, tensors_n, indexing_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_add)(cgt_t a_, cgt_t other_, float alpha);
 cgt_rt cgt_op_add(cgt_t a_, cgt_t other_, float alpha) { cgt_rt r = p_cgt_op_add(a_, other_, alpha); r.scope = gt_scope; return r; }
 static char* (*p_cgt_op_add_i)(cgt_t a_, cgt_t other_, float alpha);
@@ -209,6 +213,16 @@ static cgt_rt (*p_cgt_op_addcmul)(cgt_t a_, cgt_t t1_, cgt_t t2_, double value);
 cgt_rt cgt_op_addcmul(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) { cgt_rt r = p_cgt_op_addcmul(a_, t1_, t2_, value); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_addcdiv)(cgt_t a_, cgt_t t1_, cgt_t t2_, double value);
 cgt_rt cgt_op_addcdiv(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) { cgt_rt r = p_cgt_op_addcdiv(a_, t1_, t2_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_fmod)(cgt_t a_, cgt_t other_);
+cgt_rt cgt_op_fmod(cgt_t a_, cgt_t other_) { cgt_rt r = p_cgt_op_fmod(a_, other_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_floor_divide)(cgt_t a_, cgt_t other_);
+cgt_rt cgt_op_floor_divide(cgt_t a_, cgt_t other_) { cgt_rt r = p_cgt_op_floor_divide(a_, other_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_hypot)(cgt_t a_, cgt_t other_);
+cgt_rt cgt_op_hypot(cgt_t a_, cgt_t other_) { cgt_rt r = p_cgt_op_hypot(a_, other_); r.scope = gt_scope; return r; }
+static char* (*p_cgt_op_addcmul_i)(cgt_t a_, cgt_t t1_, cgt_t t2_, double value);
+char* cgt_op_addcmul_i(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) { return p_cgt_op_addcmul_i(a_, t1_, t2_, value); }
+static char* (*p_cgt_op_addcdiv_i)(cgt_t a_, cgt_t t1_, cgt_t t2_, double value);
+char* cgt_op_addcdiv_i(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) { return p_cgt_op_addcdiv_i(a_, t1_, t2_, value); }
 static cgt_rt (*p_cgt_op_add_scalar)(cgt_t a_, double value);
 cgt_rt cgt_op_add_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_add_scalar(a_, value); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_sub_scalar)(cgt_t a_, double value);
@@ -261,6 +275,16 @@ static cgt_rt (*p_cgt_op_gt_scalar)(cgt_t a_, double value);
 cgt_rt cgt_op_gt_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_gt_scalar(a_, value); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_lt_scalar)(cgt_t a_, double value);
 cgt_rt cgt_op_lt_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_lt_scalar(a_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_ne_scalar)(cgt_t a_, double value);
+cgt_rt cgt_op_ne_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_ne_scalar(a_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_ge_scalar)(cgt_t a_, double value);
+cgt_rt cgt_op_ge_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_ge_scalar(a_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_le_scalar)(cgt_t a_, double value);
+cgt_rt cgt_op_le_scalar(cgt_t a_, double value) { cgt_rt r = p_cgt_op_le_scalar(a_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_is_in)(cgt_t a_, cgt_t tests_);
+cgt_rt cgt_op_is_in(cgt_t a_, cgt_t tests_) { cgt_rt r = p_cgt_op_is_in(a_, tests_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_logical_xor)(cgt_t a_, cgt_t other_);
+cgt_rt cgt_op_logical_xor(cgt_t a_, cgt_t other_) { cgt_rt r = p_cgt_op_logical_xor(a_, other_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_logical_and)(cgt_t a_, cgt_t other_);
 cgt_rt cgt_op_logical_and(cgt_t a_, cgt_t other_) { cgt_rt r = p_cgt_op_logical_and(a_, other_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_logical_or)(cgt_t a_, cgt_t other_);
@@ -269,6 +293,8 @@ static cgt_rt (*p_cgt_op_logical_not)(cgt_t a_);
 cgt_rt cgt_op_logical_not(cgt_t a_) { cgt_rt r = p_cgt_op_logical_not(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_is_na_n)(cgt_t a_);
 cgt_rt cgt_op_is_na_n(cgt_t a_) { cgt_rt r = p_cgt_op_is_na_n(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_is_inf)(cgt_t a_);
+cgt_rt cgt_op_is_inf(cgt_t a_) { cgt_rt r = p_cgt_op_is_inf(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_is_finite)(cgt_t a_);
 cgt_rt cgt_op_is_finite(cgt_t a_) { cgt_rt r = p_cgt_op_is_finite(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_is_close)(cgt_t a_, cgt_t other_, double rtol, double atol);
@@ -303,6 +329,10 @@ static cgt_rt (*p_cgt_op_square)(cgt_t a_);
 cgt_rt cgt_op_square(cgt_t a_) { cgt_rt r = p_cgt_op_square(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_reciprocal)(cgt_t a_);
 cgt_rt cgt_op_reciprocal(cgt_t a_) { cgt_rt r = p_cgt_op_reciprocal(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_log10)(cgt_t a_);
+cgt_rt cgt_op_log10(cgt_t a_) { cgt_rt r = p_cgt_op_log10(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_exp2)(cgt_t a_);
+cgt_rt cgt_op_exp2(cgt_t a_) { cgt_rt r = p_cgt_op_exp2(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_sin)(cgt_t a_);
 cgt_rt cgt_op_sin(cgt_t a_) { cgt_rt r = p_cgt_op_sin(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_cos)(cgt_t a_);
@@ -323,6 +353,16 @@ static cgt_rt (*p_cgt_op_tanh)(cgt_t a_);
 cgt_rt cgt_op_tanh(cgt_t a_) { cgt_rt r = p_cgt_op_tanh(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_erf)(cgt_t a_);
 cgt_rt cgt_op_erf(cgt_t a_) { cgt_rt r = p_cgt_op_erf(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_erfc)(cgt_t a_);
+cgt_rt cgt_op_erfc(cgt_t a_) { cgt_rt r = p_cgt_op_erfc(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_erfinv)(cgt_t a_);
+cgt_rt cgt_op_erfinv(cgt_t a_) { cgt_rt r = p_cgt_op_erfinv(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_lgamma)(cgt_t a_);
+cgt_rt cgt_op_lgamma(cgt_t a_) { cgt_rt r = p_cgt_op_lgamma(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_logit)(cgt_t a_, double eps);
+cgt_rt cgt_op_logit(cgt_t a_, double eps) { cgt_rt r = p_cgt_op_logit(a_, eps); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_frac)(cgt_t a_);
+cgt_rt cgt_op_frac(cgt_t a_) { cgt_rt r = p_cgt_op_frac(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_floor)(cgt_t a_);
 cgt_rt cgt_op_floor(cgt_t a_) { cgt_rt r = p_cgt_op_floor(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_ceil)(cgt_t a_);
@@ -335,6 +375,10 @@ static cgt_rt (*p_cgt_op_sign)(cgt_t a_);
 cgt_rt cgt_op_sign(cgt_t a_) { cgt_rt r = p_cgt_op_sign(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_clamp)(cgt_t a_, double low, double high);
 cgt_rt cgt_op_clamp(cgt_t a_, double low, double high) { cgt_rt r = p_cgt_op_clamp(a_, low, high); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_clamp_min)(cgt_t a_, double low);
+cgt_rt cgt_op_clamp_min(cgt_t a_, double low) { cgt_rt r = p_cgt_op_clamp_min(a_, low); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_clamp_max)(cgt_t a_, double high);
+cgt_rt cgt_op_clamp_max(cgt_t a_, double high) { cgt_rt r = p_cgt_op_clamp_max(a_, high); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_nan_to_num)(cgt_t a_, double nan, double posInf, double negInf);
 cgt_rt cgt_op_nan_to_num(cgt_t a_, double nan, double posInf, double negInf) { cgt_rt r = p_cgt_op_nan_to_num(a_, nan, posInf, negInf); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_relu)(cgt_t a_);
@@ -373,6 +417,28 @@ static cgt_rt (*p_cgt_op_glu)(cgt_t a_, int64_t dim);
 cgt_rt cgt_op_glu(cgt_t a_, int64_t dim) { cgt_rt r = p_cgt_op_glu(a_, dim); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_prelu)(cgt_t a_, cgt_t weight_);
 cgt_rt cgt_op_prelu(cgt_t a_, cgt_t weight_) { cgt_rt r = p_cgt_op_prelu(a_, weight_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_celu)(cgt_t a_, double alpha);
+cgt_rt cgt_op_celu(cgt_t a_, double alpha) { cgt_rt r = p_cgt_op_celu(a_, alpha); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_threshold)(cgt_t a_, double threshold, double value);
+cgt_rt cgt_op_threshold(cgt_t a_, double threshold, double value) { cgt_rt r = p_cgt_op_threshold(a_, threshold, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_hardshrink)(cgt_t a_, double lambda);
+cgt_rt cgt_op_hardshrink(cgt_t a_, double lambda) { cgt_rt r = p_cgt_op_hardshrink(a_, lambda); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_softshrink)(cgt_t a_, double lambda);
+cgt_rt cgt_op_softshrink(cgt_t a_, double lambda) { cgt_rt r = p_cgt_op_softshrink(a_, lambda); r.scope = gt_scope; return r; }
+static char* (*p_cgt_op_sigmoid_i)(cgt_t a_);
+char* cgt_op_sigmoid_i(cgt_t a_) { return p_cgt_op_sigmoid_i(a_); }
+static char* (*p_cgt_op_tanh_i)(cgt_t a_);
+char* cgt_op_tanh_i(cgt_t a_) { return p_cgt_op_tanh_i(a_); }
+static char* (*p_cgt_op_elu_i)(cgt_t a_, double alpha);
+char* cgt_op_elu_i(cgt_t a_, double alpha) { return p_cgt_op_elu_i(a_, alpha); }
+static char* (*p_cgt_op_silu_i)(cgt_t a_);
+char* cgt_op_silu_i(cgt_t a_) { return p_cgt_op_silu_i(a_); }
+static char* (*p_cgt_op_hardswish_i)(cgt_t a_);
+char* cgt_op_hardswish_i(cgt_t a_) { return p_cgt_op_hardswish_i(a_); }
+static char* (*p_cgt_op_hardsigmoid_i)(cgt_t a_);
+char* cgt_op_hardsigmoid_i(cgt_t a_) { return p_cgt_op_hardsigmoid_i(a_); }
+static char* (*p_cgt_op_hardtanh_i)(cgt_t a_, double low, double high);
+char* cgt_op_hardtanh_i(cgt_t a_, double low, double high) { return p_cgt_op_hardtanh_i(a_, low, high); }
 static cgt_rt (*p_cgt_op_softmax)(cgt_t a_, int64_t dim);
 cgt_rt cgt_op_softmax(cgt_t a_, int64_t dim) { cgt_rt r = p_cgt_op_softmax(a_, dim); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_log_softmax)(cgt_t a_, int64_t dim);
@@ -385,6 +451,16 @@ static cgt_rt (*p_cgt_op_mean_dims)(cgt_t a_, const int64_t* dims_, int64_t dims
 cgt_rt cgt_op_mean_dims(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_mean_dims(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_prod)(cgt_t a_);
 cgt_rt cgt_op_prod(cgt_t a_) { cgt_rt r = p_cgt_op_prod(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_prod_dim)(cgt_t a_, int64_t dim, int8_t keepDim_);
+cgt_rt cgt_op_prod_dim(cgt_t a_, int64_t dim, int8_t keepDim_) { cgt_rt r = p_cgt_op_prod_dim(a_, dim, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_nan_sum)(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_);
+cgt_rt cgt_op_nan_sum(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_nan_sum(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_nan_mean)(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_);
+cgt_rt cgt_op_nan_mean(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_nan_mean(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_count_nonzero)(cgt_t a_, const int64_t* dims_, int64_t dims_n);
+cgt_rt cgt_op_count_nonzero(cgt_t a_, const int64_t* dims_, int64_t dims_n) { cgt_rt r = p_cgt_op_count_nonzero(a_, dims_, dims_n); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_var_mean)(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_);
+cgt_rts cgt_op_var_mean(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_) { cgt_rts r = p_cgt_op_var_mean(a_, dims_, dims_n, correction, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_var)(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_);
 cgt_rt cgt_op_var(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_) { cgt_rt r = p_cgt_op_var(a_, dims_, dims_n, correction, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_std)(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_);
@@ -407,18 +483,36 @@ static cgt_rt (*p_cgt_op_all)(cgt_t a_);
 cgt_rt cgt_op_all(cgt_t a_) { cgt_rt r = p_cgt_op_all(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_any)(cgt_t a_);
 cgt_rt cgt_op_any(cgt_t a_) { cgt_rt r = p_cgt_op_any(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_all_dims)(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_);
+cgt_rt cgt_op_all_dims(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_all_dims(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_any_dims)(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_);
+cgt_rt cgt_op_any_dims(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_any_dims(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_log_sum_exp)(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_);
 cgt_rt cgt_op_log_sum_exp(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) { cgt_rt r = p_cgt_op_log_sum_exp(a_, dims_, dims_n, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_cum_sum)(cgt_t a_, int64_t dim);
 cgt_rt cgt_op_cum_sum(cgt_t a_, int64_t dim) { cgt_rt r = p_cgt_op_cum_sum(a_, dim); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_cum_prod)(cgt_t a_, int64_t dim);
 cgt_rt cgt_op_cum_prod(cgt_t a_, int64_t dim) { cgt_rt r = p_cgt_op_cum_prod(a_, dim); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_cum_max)(cgt_t a_, int64_t dim);
+cgt_rts cgt_op_cum_max(cgt_t a_, int64_t dim) { cgt_rts r = p_cgt_op_cum_max(a_, dim); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_cum_min)(cgt_t a_, int64_t dim);
+cgt_rts cgt_op_cum_min(cgt_t a_, int64_t dim) { cgt_rts r = p_cgt_op_cum_min(a_, dim); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_diff)(cgt_t a_, int64_t n, int64_t dim);
+cgt_rt cgt_op_diff(cgt_t a_, int64_t n, int64_t dim) { cgt_rt r = p_cgt_op_diff(a_, n, dim); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_kth_value)(cgt_t a_, int64_t k, int64_t dim, int8_t keepDim_);
+cgt_rts cgt_op_kth_value(cgt_t a_, int64_t k, int64_t dim, int8_t keepDim_) { cgt_rts r = p_cgt_op_kth_value(a_, k, dim, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_mode)(cgt_t a_, int64_t dim, int8_t keepDim_);
+cgt_rts cgt_op_mode(cgt_t a_, int64_t dim, int8_t keepDim_) { cgt_rts r = p_cgt_op_mode(a_, dim, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rts (*p_cgt_op_median)(cgt_t a_, int64_t dim, int8_t keepDim_);
 cgt_rts cgt_op_median(cgt_t a_, int64_t dim, int8_t keepDim_) { cgt_rts r = p_cgt_op_median(a_, dim, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_quantile)(cgt_t a_, double q);
 cgt_rt cgt_op_quantile(cgt_t a_, double q) { cgt_rt r = p_cgt_op_quantile(a_, q); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_argmax_dim)(cgt_t a_, int64_t dim, int8_t keepDim_);
 cgt_rt cgt_op_argmax_dim(cgt_t a_, int64_t dim, int8_t keepDim_) { cgt_rt r = p_cgt_op_argmax_dim(a_, dim, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_quantile_dim)(cgt_t a_, double q, int64_t dim, int8_t keepDim_);
+cgt_rt cgt_op_quantile_dim(cgt_t a_, double q, int64_t dim, int8_t keepDim_) { cgt_rt r = p_cgt_op_quantile_dim(a_, q, dim, keepDim_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_argmin_dim)(cgt_t a_, int64_t dim, int8_t keepDim_);
+cgt_rt cgt_op_argmin_dim(cgt_t a_, int64_t dim, int8_t keepDim_) { cgt_rt r = p_cgt_op_argmin_dim(a_, dim, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_histc)(cgt_t a_, int64_t bins, double low, double high);
 cgt_rt cgt_op_histc(cgt_t a_, int64_t bins, double low, double high) { cgt_rt r = p_cgt_op_histc(a_, bins, low, high); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_bincount)(cgt_t a_, int64_t minLength);
@@ -431,10 +525,22 @@ static cgt_rt (*p_cgt_op_argsort)(cgt_t a_, int64_t dim, int8_t descending_);
 cgt_rt cgt_op_argsort(cgt_t a_, int64_t dim, int8_t descending_) { cgt_rt r = p_cgt_op_argsort(a_, dim, descending_); r.scope = gt_scope; return r; }
 static cgt_rts (*p_cgt_op_unique)(cgt_t a_);
 cgt_rts cgt_op_unique(cgt_t a_) { cgt_rts r = p_cgt_op_unique(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_search_sorted)(cgt_t a_, cgt_t values_, int8_t right_);
+cgt_rt cgt_op_search_sorted(cgt_t a_, cgt_t values_, int8_t right_) { cgt_rt r = p_cgt_op_search_sorted(a_, values_, right_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_bucketize)(cgt_t a_, cgt_t boundaries_, int8_t right_);
+cgt_rt cgt_op_bucketize(cgt_t a_, cgt_t boundaries_, int8_t right_) { cgt_rt r = p_cgt_op_bucketize(a_, boundaries_, right_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_flatten)(cgt_t a_, int64_t startDim, int64_t endDim);
 cgt_rt cgt_op_flatten(cgt_t a_, int64_t startDim, int64_t endDim) { cgt_rt r = p_cgt_op_flatten(a_, startDim, endDim); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_reshape)(cgt_t a_, const int64_t* shape_, int64_t shape_n);
 cgt_rt cgt_op_reshape(cgt_t a_, const int64_t* shape_, int64_t shape_n) { cgt_rt r = p_cgt_op_reshape(a_, shape_, shape_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_unflatten)(cgt_t a_, int64_t dim, const int64_t* sizes_, int64_t sizes_n);
+cgt_rt cgt_op_unflatten(cgt_t a_, int64_t dim, const int64_t* sizes_, int64_t sizes_n) { cgt_rt r = p_cgt_op_unflatten(a_, dim, sizes_, sizes_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_movedim)(cgt_t a_, const int64_t* source_, int64_t source_n, const int64_t* destination_, int64_t destination_n);
+cgt_rt cgt_op_movedim(cgt_t a_, const int64_t* source_, int64_t source_n, const int64_t* destination_, int64_t destination_n) { cgt_rt r = p_cgt_op_movedim(a_, source_, source_n, destination_, destination_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_unfold)(cgt_t a_, int64_t dim, int64_t size, int64_t step);
+cgt_rt cgt_op_unfold(cgt_t a_, int64_t dim, int64_t size, int64_t step) { cgt_rt r = p_cgt_op_unfold(a_, dim, size, step); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_diagonal)(cgt_t a_, int64_t offset, int64_t dim1, int64_t dim2);
+cgt_rt cgt_op_diagonal(cgt_t a_, int64_t offset, int64_t dim1, int64_t dim2) { cgt_rt r = p_cgt_op_diagonal(a_, offset, dim1, dim2); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_transpose)(cgt_t a_, int64_t dim0, int64_t dim1);
 cgt_rt cgt_op_transpose(cgt_t a_, int64_t dim0, int64_t dim1) { cgt_rt r = p_cgt_op_transpose(a_, dim0, dim1); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_permute)(cgt_t a_, const int64_t* dims_, int64_t dims_n);
@@ -499,6 +605,18 @@ static cgt_rt (*p_cgt_op_scatter_add)(cgt_t a_, int64_t dim, cgt_t index_, cgt_t
 cgt_rt cgt_op_scatter_add(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_) { cgt_rt r = p_cgt_op_scatter_add(a_, dim, index_, src_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_index_add)(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_);
 cgt_rt cgt_op_index_add(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_) { cgt_rt r = p_cgt_op_index_add(a_, dim, index_, src_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_index_copy)(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_);
+cgt_rt cgt_op_index_copy(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_) { cgt_rt r = p_cgt_op_index_copy(a_, dim, index_, src_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_index_fill)(cgt_t a_, int64_t dim, cgt_t index_, double value);
+cgt_rt cgt_op_index_fill(cgt_t a_, int64_t dim, cgt_t index_, double value) { cgt_rt r = p_cgt_op_index_fill(a_, dim, index_, value); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_index_put)(cgt_t a_, cgt_t* indices_, int64_t indices_n, cgt_t values_, int8_t accumulate_);
+cgt_rt cgt_op_index_put(cgt_t a_, cgt_t* indices_, int64_t indices_n, cgt_t values_, int8_t accumulate_) { cgt_rt r = p_cgt_op_index_put(a_, indices_, indices_n, values_, accumulate_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_index_tensors)(cgt_t a_, cgt_t* indices_, int64_t indices_n);
+cgt_rt cgt_op_index_tensors(cgt_t a_, cgt_t* indices_, int64_t indices_n) { cgt_rt r = p_cgt_op_index_tensors(a_, indices_, indices_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_take_along_dim)(cgt_t a_, cgt_t indices_, int64_t dim);
+cgt_rt cgt_op_take_along_dim(cgt_t a_, cgt_t indices_, int64_t dim) { cgt_rt r = p_cgt_op_take_along_dim(a_, indices_, dim); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_scatter_reduce)(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_, const char* reduce_, int8_t includeSelf_);
+cgt_rt cgt_op_scatter_reduce(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_, const char* reduce_, int8_t includeSelf_) { cgt_rt r = p_cgt_op_scatter_reduce(a_, dim, index_, src_, reduce_, includeSelf_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_masked_select)(cgt_t a_, cgt_t mask_);
 cgt_rt cgt_op_masked_select(cgt_t a_, cgt_t mask_) { cgt_rt r = p_cgt_op_masked_select(a_, mask_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_nonzero)(cgt_t a_);
@@ -515,6 +633,10 @@ static cgt_rt (*p_cgt_op_bmm)(cgt_t a_, cgt_t b_);
 cgt_rt cgt_op_bmm(cgt_t a_, cgt_t b_) { cgt_rt r = p_cgt_op_bmm(a_, b_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_add_mm)(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha);
 cgt_rt cgt_op_add_mm(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha) { cgt_rt r = p_cgt_op_add_mm(a_, m1_, m2_, beta, alpha); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_mv)(cgt_t a_, cgt_t b_);
+cgt_rt cgt_op_mv(cgt_t a_, cgt_t b_) { cgt_rt r = p_cgt_op_mv(a_, b_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_badd_bmm)(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha);
+cgt_rt cgt_op_badd_bmm(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha) { cgt_rt r = p_cgt_op_badd_bmm(a_, m1_, m2_, beta, alpha); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_dot)(cgt_t a_, cgt_t b_);
 cgt_rt cgt_op_dot(cgt_t a_, cgt_t b_) { cgt_rt r = p_cgt_op_dot(a_, b_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_outer)(cgt_t a_, cgt_t b_);
@@ -527,6 +649,18 @@ static cgt_rts (*p_cgt_op_qr)(cgt_t a_);
 cgt_rts cgt_op_qr(cgt_t a_) { cgt_rts r = p_cgt_op_qr(a_); r.scope = gt_scope; return r; }
 static cgt_rts (*p_cgt_op_svd)(cgt_t a_);
 cgt_rts cgt_op_svd(cgt_t a_) { cgt_rts r = p_cgt_op_svd(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_inverse)(cgt_t a_);
+cgt_rt cgt_op_inverse(cgt_t a_) { cgt_rt r = p_cgt_op_inverse(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_det)(cgt_t a_);
+cgt_rt cgt_op_det(cgt_t a_) { cgt_rt r = p_cgt_op_det(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_solve)(cgt_t a_, cgt_t b_);
+cgt_rt cgt_op_solve(cgt_t a_, cgt_t b_) { cgt_rt r = p_cgt_op_solve(a_, b_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_cholesky)(cgt_t a_);
+cgt_rt cgt_op_cholesky(cgt_t a_) { cgt_rt r = p_cgt_op_cholesky(a_); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_eigh)(cgt_t a_);
+cgt_rts cgt_op_eigh(cgt_t a_) { cgt_rts r = p_cgt_op_eigh(a_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_trace)(cgt_t a_);
+cgt_rt cgt_op_trace(cgt_t a_) { cgt_rt r = p_cgt_op_trace(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_linear)(cgt_t input_, cgt_t weight_, cgt_t bias_);
 cgt_rt cgt_op_linear(cgt_t input_, cgt_t weight_, cgt_t bias_) { cgt_rt r = p_cgt_op_linear(input_, weight_, bias_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_conv1d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int64_t groups);
@@ -535,6 +669,10 @@ static cgt_rt (*p_cgt_op_conv2d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const
 cgt_rt cgt_op_conv2d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int64_t groups) { cgt_rt r = p_cgt_op_conv2d(input_, weight_, bias_, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, groups); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_conv3d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int64_t groups);
 cgt_rt cgt_op_conv3d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int64_t groups) { cgt_rt r = p_cgt_op_conv3d(input_, weight_, bias_, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, groups); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_conv_transpose1d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n);
+cgt_rt cgt_op_conv_transpose1d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n) { cgt_rt r = p_cgt_op_conv_transpose1d(input_, weight_, bias_, stride_, stride_n, padding_, padding_n, outputPadding_, outputPadding_n, groups, dilation_, dilation_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_conv_transpose3d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n);
+cgt_rt cgt_op_conv_transpose3d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n) { cgt_rt r = p_cgt_op_conv_transpose3d(input_, weight_, bias_, stride_, stride_n, padding_, padding_n, outputPadding_, outputPadding_n, groups, dilation_, dilation_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_conv_transpose2d)(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n);
 cgt_rt cgt_op_conv_transpose2d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n) { cgt_rt r = p_cgt_op_conv_transpose2d(input_, weight_, bias_, stride_, stride_n, padding_, padding_n, outputPadding_, outputPadding_n, groups, dilation_, dilation_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_batch_norm)(cgt_t input_, cgt_t runningMean_, cgt_t runningVar_, cgt_t weight_, cgt_t bias_, int8_t training_, double momentum, double eps);
@@ -545,18 +683,36 @@ static cgt_rt (*p_cgt_op_group_norm)(cgt_t input_, int64_t groups, cgt_t weight_
 cgt_rt cgt_op_group_norm(cgt_t input_, int64_t groups, cgt_t weight_, cgt_t bias_, double eps) { cgt_rt r = p_cgt_op_group_norm(input_, groups, weight_, bias_, eps); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_layer_norm)(cgt_t input_, const int64_t* normalizedShape_, int64_t normalizedShape_n, cgt_t weight_, cgt_t bias_, double eps);
 cgt_rt cgt_op_layer_norm(cgt_t input_, const int64_t* normalizedShape_, int64_t normalizedShape_n, cgt_t weight_, cgt_t bias_, double eps) { cgt_rt r = p_cgt_op_layer_norm(input_, normalizedShape_, normalizedShape_n, weight_, bias_, eps); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_rms_norm)(cgt_t input_, const int64_t* normalizedShape_, int64_t normalizedShape_n, cgt_t weight_, double eps);
+cgt_rt cgt_op_rms_norm(cgt_t input_, const int64_t* normalizedShape_, int64_t normalizedShape_n, cgt_t weight_, double eps) { cgt_rt r = p_cgt_op_rms_norm(input_, normalizedShape_, normalizedShape_n, weight_, eps); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_normalize)(cgt_t input_, double p, int64_t dim, double eps);
+cgt_rt cgt_op_normalize(cgt_t input_, double p, int64_t dim, double eps) { cgt_rt r = p_cgt_op_normalize(input_, p, dim, eps); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_cosine_similarity)(cgt_t a_, cgt_t b_, int64_t dim, double eps);
+cgt_rt cgt_op_cosine_similarity(cgt_t a_, cgt_t b_, int64_t dim, double eps) { cgt_rt r = p_cgt_op_cosine_similarity(a_, b_, dim, eps); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_pairwise_distance)(cgt_t a_, cgt_t b_, double p, double eps, int8_t keepDim_);
+cgt_rt cgt_op_pairwise_distance(cgt_t a_, cgt_t b_, double p, double eps, int8_t keepDim_) { cgt_rt r = p_cgt_op_pairwise_distance(a_, b_, p, eps, keepDim_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_dropout)(cgt_t input_, double p, int8_t training_);
 cgt_rt cgt_op_dropout(cgt_t input_, double p, int8_t training_) { cgt_rt r = p_cgt_op_dropout(input_, p, training_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_dropout2d)(cgt_t input_, double p, int8_t training_);
 cgt_rt cgt_op_dropout2d(cgt_t input_, double p, int8_t training_) { cgt_rt r = p_cgt_op_dropout2d(input_, p, training_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_alpha_dropout)(cgt_t input_, double p, int8_t training_);
+cgt_rt cgt_op_alpha_dropout(cgt_t input_, double p, int8_t training_) { cgt_rt r = p_cgt_op_alpha_dropout(input_, p, training_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_max_pool1d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_);
 cgt_rt cgt_op_max_pool1d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) { cgt_rt r = p_cgt_op_max_pool1d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, ceilMode_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_max_pool2d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_);
 cgt_rt cgt_op_max_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) { cgt_rt r = p_cgt_op_max_pool2d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, ceilMode_); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_max_pool2d_with_indices)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_);
+cgt_rts cgt_op_max_pool2d_with_indices(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) { cgt_rts r = p_cgt_op_max_pool2d_with_indices(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, ceilMode_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_max_pool3d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_);
+cgt_rt cgt_op_max_pool3d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) { cgt_rt r = p_cgt_op_max_pool3d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, dilation_, dilation_n, ceilMode_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_max_unpool2d)(cgt_t input_, cgt_t indices_, const int64_t* outputSize_, int64_t outputSize_n);
+cgt_rt cgt_op_max_unpool2d(cgt_t input_, cgt_t indices_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rt r = p_cgt_op_max_unpool2d(input_, indices_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_avg_pool1d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_);
 cgt_rt cgt_op_avg_pool1d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_) { cgt_rt r = p_cgt_op_avg_pool1d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, ceilMode_, countIncludePad_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_avg_pool2d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_);
 cgt_rt cgt_op_avg_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_) { cgt_rt r = p_cgt_op_avg_pool2d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, ceilMode_, countIncludePad_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_avg_pool3d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_);
+cgt_rt cgt_op_avg_pool3d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_) { cgt_rt r = p_cgt_op_avg_pool3d(input_, kernelSize_, kernelSize_n, stride_, stride_n, padding_, padding_n, ceilMode_, countIncludePad_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_lp_pool2d)(cgt_t input_, double normType, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, int8_t ceilMode_);
 cgt_rt cgt_op_lp_pool2d(cgt_t input_, double normType, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, int8_t ceilMode_) { cgt_rt r = p_cgt_op_lp_pool2d(input_, normType, kernelSize_, kernelSize_n, stride_, stride_n, ceilMode_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_adaptive_avg_pool1d)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n);
@@ -565,6 +721,20 @@ static cgt_rt (*p_cgt_op_adaptive_avg_pool2d)(cgt_t input_, const int64_t* outpu
 cgt_rt cgt_op_adaptive_avg_pool2d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rt r = p_cgt_op_adaptive_avg_pool2d(input_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
 static cgt_rts (*p_cgt_op_adaptive_max_pool2d)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n);
 cgt_rts cgt_op_adaptive_max_pool2d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rts r = p_cgt_op_adaptive_max_pool2d(input_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_adaptive_max_pool1d)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n);
+cgt_rts cgt_op_adaptive_max_pool1d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rts r = p_cgt_op_adaptive_max_pool1d(input_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_adaptive_avg_pool3d)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n);
+cgt_rt cgt_op_adaptive_avg_pool3d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rt r = p_cgt_op_adaptive_avg_pool3d(input_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_adaptive_max_pool3d)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n);
+cgt_rts cgt_op_adaptive_max_pool3d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) { cgt_rts r = p_cgt_op_adaptive_max_pool3d(input_, outputSize_, outputSize_n); r.scope = gt_scope; return r; }
+static cgt_rts (*p_cgt_op_fractional_max_pool2d)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* outputSize_, int64_t outputSize_n, cgt_t samples_);
+cgt_rts cgt_op_fractional_max_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* outputSize_, int64_t outputSize_n, cgt_t samples_) { cgt_rts r = p_cgt_op_fractional_max_pool2d(input_, kernelSize_, kernelSize_n, outputSize_, outputSize_n, samples_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_upsample_linear1d)(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_);
+cgt_rt cgt_op_upsample_linear1d(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_) { cgt_rt r = p_cgt_op_upsample_linear1d(input_, size_, size_n, alignCorners_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_upsample_trilinear3d)(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_);
+cgt_rt cgt_op_upsample_trilinear3d(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_) { cgt_rt r = p_cgt_op_upsample_trilinear3d(input_, size_, size_n, alignCorners_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_upsample_nearest_exact2d)(cgt_t input_, const int64_t* size_, int64_t size_n);
+cgt_rt cgt_op_upsample_nearest_exact2d(cgt_t input_, const int64_t* size_, int64_t size_n) { cgt_rt r = p_cgt_op_upsample_nearest_exact2d(input_, size_, size_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_upsample_nearest2d)(cgt_t input_, const int64_t* size_, int64_t size_n);
 cgt_rt cgt_op_upsample_nearest2d(cgt_t input_, const int64_t* size_, int64_t size_n) { cgt_rt r = p_cgt_op_upsample_nearest2d(input_, size_, size_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_upsample_bilinear2d)(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_, int8_t antialias_);
@@ -577,6 +747,14 @@ static cgt_rt (*p_cgt_op_affine_grid)(cgt_t theta_, const int64_t* size_, int64_
 cgt_rt cgt_op_affine_grid(cgt_t theta_, const int64_t* size_, int64_t size_n, int8_t alignCorners_) { cgt_rt r = p_cgt_op_affine_grid(theta_, size_, size_n, alignCorners_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_pixel_shuffle)(cgt_t input_, int64_t factor);
 cgt_rt cgt_op_pixel_shuffle(cgt_t input_, int64_t factor) { cgt_rt r = p_cgt_op_pixel_shuffle(input_, factor); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_pixel_unshuffle)(cgt_t input_, int64_t factor);
+cgt_rt cgt_op_pixel_unshuffle(cgt_t input_, int64_t factor) { cgt_rt r = p_cgt_op_pixel_unshuffle(input_, factor); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_channel_shuffle)(cgt_t input_, int64_t groups);
+cgt_rt cgt_op_channel_shuffle(cgt_t input_, int64_t groups) { cgt_rt r = p_cgt_op_channel_shuffle(input_, groups); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_im2col)(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n);
+cgt_rt cgt_op_im2col(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n) { cgt_rt r = p_cgt_op_im2col(input_, kernelSize_, kernelSize_n, dilation_, dilation_n, padding_, padding_n, stride_, stride_n); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_col2im)(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n);
+cgt_rt cgt_op_col2im(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n) { cgt_rt r = p_cgt_op_col2im(input_, outputSize_, outputSize_n, kernelSize_, kernelSize_n, dilation_, dilation_n, padding_, padding_n, stride_, stride_n); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_scaled_dot_product_attention)(cgt_t query_, cgt_t key_, cgt_t value_, cgt_t mask_, double dropout, int8_t causal_);
 cgt_rt cgt_op_scaled_dot_product_attention(cgt_t query_, cgt_t key_, cgt_t value_, cgt_t mask_, double dropout, int8_t causal_) { cgt_rt r = p_cgt_op_scaled_dot_product_attention(query_, key_, value_, mask_, dropout, causal_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_cross_entropy)(cgt_t input_, cgt_t target_, cgt_t weight_, int64_t ignoreIndex, const char* reduction_, double labelSmoothing);
@@ -597,6 +775,24 @@ static cgt_rt (*p_cgt_op_huber_loss)(cgt_t input_, cgt_t target_, const char* re
 cgt_rt cgt_op_huber_loss(cgt_t input_, cgt_t target_, const char* reduction_, double delta) { cgt_rt r = p_cgt_op_huber_loss(input_, target_, reduction_, delta); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_kl_div)(cgt_t input_, cgt_t target_, const char* reduction_, int8_t logTarget_);
 cgt_rt cgt_op_kl_div(cgt_t input_, cgt_t target_, const char* reduction_, int8_t logTarget_) { cgt_rt r = p_cgt_op_kl_div(input_, target_, reduction_, logTarget_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_soft_margin_loss)(cgt_t input_, cgt_t target_, const char* reduction_);
+cgt_rt cgt_op_soft_margin_loss(cgt_t input_, cgt_t target_, const char* reduction_) { cgt_rt r = p_cgt_op_soft_margin_loss(input_, target_, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_hinge_embedding_loss)(cgt_t input_, cgt_t target_, double margin, const char* reduction_);
+cgt_rt cgt_op_hinge_embedding_loss(cgt_t input_, cgt_t target_, double margin, const char* reduction_) { cgt_rt r = p_cgt_op_hinge_embedding_loss(input_, target_, margin, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_margin_ranking_loss)(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_);
+cgt_rt cgt_op_margin_ranking_loss(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_) { cgt_rt r = p_cgt_op_margin_ranking_loss(input1_, input2_, target_, margin, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_cosine_embedding_loss)(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_);
+cgt_rt cgt_op_cosine_embedding_loss(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_) { cgt_rt r = p_cgt_op_cosine_embedding_loss(input1_, input2_, target_, margin, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_triplet_margin_loss)(cgt_t anchor_, cgt_t positive_, cgt_t negative_, double margin, double p, double eps, int8_t swap_, const char* reduction_);
+cgt_rt cgt_op_triplet_margin_loss(cgt_t anchor_, cgt_t positive_, cgt_t negative_, double margin, double p, double eps, int8_t swap_, const char* reduction_) { cgt_rt r = p_cgt_op_triplet_margin_loss(anchor_, positive_, negative_, margin, p, eps, swap_, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_multi_margin_loss)(cgt_t input_, cgt_t target_, double p, double margin, cgt_t weight_, const char* reduction_);
+cgt_rt cgt_op_multi_margin_loss(cgt_t input_, cgt_t target_, double p, double margin, cgt_t weight_, const char* reduction_) { cgt_rt r = p_cgt_op_multi_margin_loss(input_, target_, p, margin, weight_, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_multilabel_margin_loss)(cgt_t input_, cgt_t target_, const char* reduction_);
+cgt_rt cgt_op_multilabel_margin_loss(cgt_t input_, cgt_t target_, const char* reduction_) { cgt_rt r = p_cgt_op_multilabel_margin_loss(input_, target_, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_poisson_nll_loss)(cgt_t input_, cgt_t target_, int8_t logInput_, int8_t full_, double eps, const char* reduction_);
+cgt_rt cgt_op_poisson_nll_loss(cgt_t input_, cgt_t target_, int8_t logInput_, int8_t full_, double eps, const char* reduction_) { cgt_rt r = p_cgt_op_poisson_nll_loss(input_, target_, logInput_, full_, eps, reduction_); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_op_sigmoid_focal_loss)(cgt_t input_, cgt_t target_, double alpha, double gamma, const char* reduction_);
+cgt_rt cgt_op_sigmoid_focal_loss(cgt_t input_, cgt_t target_, double alpha, double gamma, const char* reduction_) { cgt_rt r = p_cgt_op_sigmoid_focal_loss(input_, target_, alpha, gamma, reduction_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_sum_all)(cgt_t a_);
 cgt_rt cgt_op_sum_all(cgt_t a_) { cgt_rt r = p_cgt_op_sum_all(a_); r.scope = gt_scope; return r; }
 static cgt_rt (*p_cgt_op_squeeze_all)(cgt_t a_);
@@ -699,6 +895,8 @@ const gt_entry gt_entries[] = {
     {"cgt_op_rand_n_like", (void**)&p_cgt_op_rand_n_like},
     {"cgt_op_bernoulli", (void**)&p_cgt_op_bernoulli},
     {"cgt_op_multinomial", (void**)&p_cgt_op_multinomial},
+    {"cgt_op_full_like", (void**)&p_cgt_op_full_like},
+    {"cgt_op_meshgrid", (void**)&p_cgt_op_meshgrid},
     {"cgt_op_add", (void**)&p_cgt_op_add},
     {"cgt_op_add_i", (void**)&p_cgt_op_add_i},
     {"cgt_op_sub", (void**)&p_cgt_op_sub},
@@ -715,6 +913,11 @@ const gt_entry gt_entries[] = {
     {"cgt_op_lerp", (void**)&p_cgt_op_lerp},
     {"cgt_op_addcmul", (void**)&p_cgt_op_addcmul},
     {"cgt_op_addcdiv", (void**)&p_cgt_op_addcdiv},
+    {"cgt_op_fmod", (void**)&p_cgt_op_fmod},
+    {"cgt_op_floor_divide", (void**)&p_cgt_op_floor_divide},
+    {"cgt_op_hypot", (void**)&p_cgt_op_hypot},
+    {"cgt_op_addcmul_i", (void**)&p_cgt_op_addcmul_i},
+    {"cgt_op_addcdiv_i", (void**)&p_cgt_op_addcdiv_i},
     {"cgt_op_add_scalar", (void**)&p_cgt_op_add_scalar},
     {"cgt_op_sub_scalar", (void**)&p_cgt_op_sub_scalar},
     {"cgt_op_mul_scalar", (void**)&p_cgt_op_mul_scalar},
@@ -741,10 +944,16 @@ const gt_entry gt_entries[] = {
     {"cgt_op_eq_scalar", (void**)&p_cgt_op_eq_scalar},
     {"cgt_op_gt_scalar", (void**)&p_cgt_op_gt_scalar},
     {"cgt_op_lt_scalar", (void**)&p_cgt_op_lt_scalar},
+    {"cgt_op_ne_scalar", (void**)&p_cgt_op_ne_scalar},
+    {"cgt_op_ge_scalar", (void**)&p_cgt_op_ge_scalar},
+    {"cgt_op_le_scalar", (void**)&p_cgt_op_le_scalar},
+    {"cgt_op_is_in", (void**)&p_cgt_op_is_in},
+    {"cgt_op_logical_xor", (void**)&p_cgt_op_logical_xor},
     {"cgt_op_logical_and", (void**)&p_cgt_op_logical_and},
     {"cgt_op_logical_or", (void**)&p_cgt_op_logical_or},
     {"cgt_op_logical_not", (void**)&p_cgt_op_logical_not},
     {"cgt_op_is_na_n", (void**)&p_cgt_op_is_na_n},
+    {"cgt_op_is_inf", (void**)&p_cgt_op_is_inf},
     {"cgt_op_is_finite", (void**)&p_cgt_op_is_finite},
     {"cgt_op_is_close", (void**)&p_cgt_op_is_close},
     {"cgt_op_equal", (void**)&p_cgt_op_equal},
@@ -762,6 +971,8 @@ const gt_entry gt_entries[] = {
     {"cgt_op_rsqrt", (void**)&p_cgt_op_rsqrt},
     {"cgt_op_square", (void**)&p_cgt_op_square},
     {"cgt_op_reciprocal", (void**)&p_cgt_op_reciprocal},
+    {"cgt_op_log10", (void**)&p_cgt_op_log10},
+    {"cgt_op_exp2", (void**)&p_cgt_op_exp2},
     {"cgt_op_sin", (void**)&p_cgt_op_sin},
     {"cgt_op_cos", (void**)&p_cgt_op_cos},
     {"cgt_op_tan", (void**)&p_cgt_op_tan},
@@ -772,12 +983,19 @@ const gt_entry gt_entries[] = {
     {"cgt_op_cosh", (void**)&p_cgt_op_cosh},
     {"cgt_op_tanh", (void**)&p_cgt_op_tanh},
     {"cgt_op_erf", (void**)&p_cgt_op_erf},
+    {"cgt_op_erfc", (void**)&p_cgt_op_erfc},
+    {"cgt_op_erfinv", (void**)&p_cgt_op_erfinv},
+    {"cgt_op_lgamma", (void**)&p_cgt_op_lgamma},
+    {"cgt_op_logit", (void**)&p_cgt_op_logit},
+    {"cgt_op_frac", (void**)&p_cgt_op_frac},
     {"cgt_op_floor", (void**)&p_cgt_op_floor},
     {"cgt_op_ceil", (void**)&p_cgt_op_ceil},
     {"cgt_op_round", (void**)&p_cgt_op_round},
     {"cgt_op_trunc", (void**)&p_cgt_op_trunc},
     {"cgt_op_sign", (void**)&p_cgt_op_sign},
     {"cgt_op_clamp", (void**)&p_cgt_op_clamp},
+    {"cgt_op_clamp_min", (void**)&p_cgt_op_clamp_min},
+    {"cgt_op_clamp_max", (void**)&p_cgt_op_clamp_max},
     {"cgt_op_nan_to_num", (void**)&p_cgt_op_nan_to_num},
     {"cgt_op_relu", (void**)&p_cgt_op_relu},
     {"cgt_op_relu_i", (void**)&p_cgt_op_relu_i},
@@ -797,12 +1015,28 @@ const gt_entry gt_entries[] = {
     {"cgt_op_log_sigmoid", (void**)&p_cgt_op_log_sigmoid},
     {"cgt_op_glu", (void**)&p_cgt_op_glu},
     {"cgt_op_prelu", (void**)&p_cgt_op_prelu},
+    {"cgt_op_celu", (void**)&p_cgt_op_celu},
+    {"cgt_op_threshold", (void**)&p_cgt_op_threshold},
+    {"cgt_op_hardshrink", (void**)&p_cgt_op_hardshrink},
+    {"cgt_op_softshrink", (void**)&p_cgt_op_softshrink},
+    {"cgt_op_sigmoid_i", (void**)&p_cgt_op_sigmoid_i},
+    {"cgt_op_tanh_i", (void**)&p_cgt_op_tanh_i},
+    {"cgt_op_elu_i", (void**)&p_cgt_op_elu_i},
+    {"cgt_op_silu_i", (void**)&p_cgt_op_silu_i},
+    {"cgt_op_hardswish_i", (void**)&p_cgt_op_hardswish_i},
+    {"cgt_op_hardsigmoid_i", (void**)&p_cgt_op_hardsigmoid_i},
+    {"cgt_op_hardtanh_i", (void**)&p_cgt_op_hardtanh_i},
     {"cgt_op_softmax", (void**)&p_cgt_op_softmax},
     {"cgt_op_log_softmax", (void**)&p_cgt_op_log_softmax},
     {"cgt_op_mean", (void**)&p_cgt_op_mean},
     {"cgt_op_sum_dims", (void**)&p_cgt_op_sum_dims},
     {"cgt_op_mean_dims", (void**)&p_cgt_op_mean_dims},
     {"cgt_op_prod", (void**)&p_cgt_op_prod},
+    {"cgt_op_prod_dim", (void**)&p_cgt_op_prod_dim},
+    {"cgt_op_nan_sum", (void**)&p_cgt_op_nan_sum},
+    {"cgt_op_nan_mean", (void**)&p_cgt_op_nan_mean},
+    {"cgt_op_count_nonzero", (void**)&p_cgt_op_count_nonzero},
+    {"cgt_op_var_mean", (void**)&p_cgt_op_var_mean},
     {"cgt_op_var", (void**)&p_cgt_op_var},
     {"cgt_op_std", (void**)&p_cgt_op_std},
     {"cgt_op_norm", (void**)&p_cgt_op_norm},
@@ -814,20 +1048,35 @@ const gt_entry gt_entries[] = {
     {"cgt_op_amin", (void**)&p_cgt_op_amin},
     {"cgt_op_all", (void**)&p_cgt_op_all},
     {"cgt_op_any", (void**)&p_cgt_op_any},
+    {"cgt_op_all_dims", (void**)&p_cgt_op_all_dims},
+    {"cgt_op_any_dims", (void**)&p_cgt_op_any_dims},
     {"cgt_op_log_sum_exp", (void**)&p_cgt_op_log_sum_exp},
     {"cgt_op_cum_sum", (void**)&p_cgt_op_cum_sum},
     {"cgt_op_cum_prod", (void**)&p_cgt_op_cum_prod},
+    {"cgt_op_cum_max", (void**)&p_cgt_op_cum_max},
+    {"cgt_op_cum_min", (void**)&p_cgt_op_cum_min},
+    {"cgt_op_diff", (void**)&p_cgt_op_diff},
+    {"cgt_op_kth_value", (void**)&p_cgt_op_kth_value},
+    {"cgt_op_mode", (void**)&p_cgt_op_mode},
     {"cgt_op_median", (void**)&p_cgt_op_median},
     {"cgt_op_quantile", (void**)&p_cgt_op_quantile},
     {"cgt_op_argmax_dim", (void**)&p_cgt_op_argmax_dim},
+    {"cgt_op_quantile_dim", (void**)&p_cgt_op_quantile_dim},
+    {"cgt_op_argmin_dim", (void**)&p_cgt_op_argmin_dim},
     {"cgt_op_histc", (void**)&p_cgt_op_histc},
     {"cgt_op_bincount", (void**)&p_cgt_op_bincount},
     {"cgt_op_top_k", (void**)&p_cgt_op_top_k},
     {"cgt_op_sort", (void**)&p_cgt_op_sort},
     {"cgt_op_argsort", (void**)&p_cgt_op_argsort},
     {"cgt_op_unique", (void**)&p_cgt_op_unique},
+    {"cgt_op_search_sorted", (void**)&p_cgt_op_search_sorted},
+    {"cgt_op_bucketize", (void**)&p_cgt_op_bucketize},
     {"cgt_op_flatten", (void**)&p_cgt_op_flatten},
     {"cgt_op_reshape", (void**)&p_cgt_op_reshape},
+    {"cgt_op_unflatten", (void**)&p_cgt_op_unflatten},
+    {"cgt_op_movedim", (void**)&p_cgt_op_movedim},
+    {"cgt_op_unfold", (void**)&p_cgt_op_unfold},
+    {"cgt_op_diagonal", (void**)&p_cgt_op_diagonal},
     {"cgt_op_transpose", (void**)&p_cgt_op_transpose},
     {"cgt_op_permute", (void**)&p_cgt_op_permute},
     {"cgt_op_unsqueeze", (void**)&p_cgt_op_unsqueeze},
@@ -860,6 +1109,12 @@ const gt_entry gt_entries[] = {
     {"cgt_op_scatter", (void**)&p_cgt_op_scatter},
     {"cgt_op_scatter_add", (void**)&p_cgt_op_scatter_add},
     {"cgt_op_index_add", (void**)&p_cgt_op_index_add},
+    {"cgt_op_index_copy", (void**)&p_cgt_op_index_copy},
+    {"cgt_op_index_fill", (void**)&p_cgt_op_index_fill},
+    {"cgt_op_index_put", (void**)&p_cgt_op_index_put},
+    {"cgt_op_index_tensors", (void**)&p_cgt_op_index_tensors},
+    {"cgt_op_take_along_dim", (void**)&p_cgt_op_take_along_dim},
+    {"cgt_op_scatter_reduce", (void**)&p_cgt_op_scatter_reduce},
     {"cgt_op_masked_select", (void**)&p_cgt_op_masked_select},
     {"cgt_op_nonzero", (void**)&p_cgt_op_nonzero},
     {"cgt_op_one_hot", (void**)&p_cgt_op_one_hot},
@@ -868,37 +1123,67 @@ const gt_entry gt_entries[] = {
     {"cgt_op_matmul", (void**)&p_cgt_op_matmul},
     {"cgt_op_bmm", (void**)&p_cgt_op_bmm},
     {"cgt_op_add_mm", (void**)&p_cgt_op_add_mm},
+    {"cgt_op_mv", (void**)&p_cgt_op_mv},
+    {"cgt_op_badd_bmm", (void**)&p_cgt_op_badd_bmm},
     {"cgt_op_dot", (void**)&p_cgt_op_dot},
     {"cgt_op_outer", (void**)&p_cgt_op_outer},
     {"cgt_op_einsum", (void**)&p_cgt_op_einsum},
     {"cgt_op_c_dist", (void**)&p_cgt_op_c_dist},
     {"cgt_op_qr", (void**)&p_cgt_op_qr},
     {"cgt_op_svd", (void**)&p_cgt_op_svd},
+    {"cgt_op_inverse", (void**)&p_cgt_op_inverse},
+    {"cgt_op_det", (void**)&p_cgt_op_det},
+    {"cgt_op_solve", (void**)&p_cgt_op_solve},
+    {"cgt_op_cholesky", (void**)&p_cgt_op_cholesky},
+    {"cgt_op_eigh", (void**)&p_cgt_op_eigh},
+    {"cgt_op_trace", (void**)&p_cgt_op_trace},
     {"cgt_op_linear", (void**)&p_cgt_op_linear},
     {"cgt_op_conv1d", (void**)&p_cgt_op_conv1d},
     {"cgt_op_conv2d", (void**)&p_cgt_op_conv2d},
     {"cgt_op_conv3d", (void**)&p_cgt_op_conv3d},
+    {"cgt_op_conv_transpose1d", (void**)&p_cgt_op_conv_transpose1d},
+    {"cgt_op_conv_transpose3d", (void**)&p_cgt_op_conv_transpose3d},
     {"cgt_op_conv_transpose2d", (void**)&p_cgt_op_conv_transpose2d},
     {"cgt_op_batch_norm", (void**)&p_cgt_op_batch_norm},
     {"cgt_op_instance_norm", (void**)&p_cgt_op_instance_norm},
     {"cgt_op_group_norm", (void**)&p_cgt_op_group_norm},
     {"cgt_op_layer_norm", (void**)&p_cgt_op_layer_norm},
+    {"cgt_op_rms_norm", (void**)&p_cgt_op_rms_norm},
+    {"cgt_op_normalize", (void**)&p_cgt_op_normalize},
+    {"cgt_op_cosine_similarity", (void**)&p_cgt_op_cosine_similarity},
+    {"cgt_op_pairwise_distance", (void**)&p_cgt_op_pairwise_distance},
     {"cgt_op_dropout", (void**)&p_cgt_op_dropout},
     {"cgt_op_dropout2d", (void**)&p_cgt_op_dropout2d},
+    {"cgt_op_alpha_dropout", (void**)&p_cgt_op_alpha_dropout},
     {"cgt_op_max_pool1d", (void**)&p_cgt_op_max_pool1d},
     {"cgt_op_max_pool2d", (void**)&p_cgt_op_max_pool2d},
+    {"cgt_op_max_pool2d_with_indices", (void**)&p_cgt_op_max_pool2d_with_indices},
+    {"cgt_op_max_pool3d", (void**)&p_cgt_op_max_pool3d},
+    {"cgt_op_max_unpool2d", (void**)&p_cgt_op_max_unpool2d},
     {"cgt_op_avg_pool1d", (void**)&p_cgt_op_avg_pool1d},
     {"cgt_op_avg_pool2d", (void**)&p_cgt_op_avg_pool2d},
+    {"cgt_op_avg_pool3d", (void**)&p_cgt_op_avg_pool3d},
     {"cgt_op_lp_pool2d", (void**)&p_cgt_op_lp_pool2d},
     {"cgt_op_adaptive_avg_pool1d", (void**)&p_cgt_op_adaptive_avg_pool1d},
     {"cgt_op_adaptive_avg_pool2d", (void**)&p_cgt_op_adaptive_avg_pool2d},
     {"cgt_op_adaptive_max_pool2d", (void**)&p_cgt_op_adaptive_max_pool2d},
+    {"cgt_op_adaptive_max_pool1d", (void**)&p_cgt_op_adaptive_max_pool1d},
+    {"cgt_op_adaptive_avg_pool3d", (void**)&p_cgt_op_adaptive_avg_pool3d},
+    {"cgt_op_adaptive_max_pool3d", (void**)&p_cgt_op_adaptive_max_pool3d},
+    {"cgt_op_fractional_max_pool2d", (void**)&p_cgt_op_fractional_max_pool2d},
+    {"cgt_op_upsample_linear1d", (void**)&p_cgt_op_upsample_linear1d},
+    {"cgt_op_upsample_trilinear3d", (void**)&p_cgt_op_upsample_trilinear3d},
+    {"cgt_op_upsample_nearest_exact2d", (void**)&p_cgt_op_upsample_nearest_exact2d},
     {"cgt_op_upsample_nearest2d", (void**)&p_cgt_op_upsample_nearest2d},
     {"cgt_op_upsample_bilinear2d", (void**)&p_cgt_op_upsample_bilinear2d},
     {"cgt_op_upsample_bicubic2d", (void**)&p_cgt_op_upsample_bicubic2d},
     {"cgt_op_grid_sample", (void**)&p_cgt_op_grid_sample},
     {"cgt_op_affine_grid", (void**)&p_cgt_op_affine_grid},
     {"cgt_op_pixel_shuffle", (void**)&p_cgt_op_pixel_shuffle},
+    {"cgt_op_pixel_unshuffle", (void**)&p_cgt_op_pixel_unshuffle},
+    {"cgt_op_channel_shuffle", (void**)&p_cgt_op_channel_shuffle},
+    {"cgt_op_im2col", (void**)&p_cgt_op_im2col},
+    {"cgt_op_col2im", (void**)&p_cgt_op_col2im},
     {"cgt_op_scaled_dot_product_attention", (void**)&p_cgt_op_scaled_dot_product_attention},
     {"cgt_op_cross_entropy", (void**)&p_cgt_op_cross_entropy},
     {"cgt_op_nll_loss", (void**)&p_cgt_op_nll_loss},
@@ -909,6 +1194,15 @@ const gt_entry gt_entries[] = {
     {"cgt_op_smooth_l1_loss", (void**)&p_cgt_op_smooth_l1_loss},
     {"cgt_op_huber_loss", (void**)&p_cgt_op_huber_loss},
     {"cgt_op_kl_div", (void**)&p_cgt_op_kl_div},
+    {"cgt_op_soft_margin_loss", (void**)&p_cgt_op_soft_margin_loss},
+    {"cgt_op_hinge_embedding_loss", (void**)&p_cgt_op_hinge_embedding_loss},
+    {"cgt_op_margin_ranking_loss", (void**)&p_cgt_op_margin_ranking_loss},
+    {"cgt_op_cosine_embedding_loss", (void**)&p_cgt_op_cosine_embedding_loss},
+    {"cgt_op_triplet_margin_loss", (void**)&p_cgt_op_triplet_margin_loss},
+    {"cgt_op_multi_margin_loss", (void**)&p_cgt_op_multi_margin_loss},
+    {"cgt_op_multilabel_margin_loss", (void**)&p_cgt_op_multilabel_margin_loss},
+    {"cgt_op_poisson_nll_loss", (void**)&p_cgt_op_poisson_nll_loss},
+    {"cgt_op_sigmoid_focal_loss", (void**)&p_cgt_op_sigmoid_focal_loss},
     {"cgt_op_sum_all", (void**)&p_cgt_op_sum_all},
     {"cgt_op_squeeze_all", (void**)&p_cgt_op_squeeze_all},
     {"cgt_op_squeeze_dim", (void**)&p_cgt_op_squeeze_dim},

@@ -34,6 +34,26 @@ at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::
   return at::pow(at::sign(mean) * at::relu(at::abs(mean)) * window, 1 / p);
 }
 
+c10::List<std::optional<at::Tensor>> indices_of(const std::vector<at::Tensor>& indices) {
+  c10::List<std::optional<at::Tensor>> list;
+  for (const at::Tensor& t : indices) list.push_back(t);
+  return list;
+}
+
+// torchvision.ops.sigmoid_focal_loss
+at::Tensor sigmoid_focal_loss(const at::Tensor& x, const at::Tensor& y, double alpha, double gamma,
+                              const std::string& name) {
+  const int64_t how = reduction(name);
+  const at::Tensor p = at::sigmoid(x);
+  const at::Tensor wrong = 1 - (p * y + (1 - p) * (1 - y));
+  at::Tensor loss = at::binary_cross_entropy_with_logits(x, y, {}, {}, at::Reduction::None);
+  loss = loss * at::pow(wrong, gamma);
+  if (alpha >= 0) loss = (alpha * y + (1 - alpha) * (1 - y)) * loss;
+  if (how == at::Reduction::Mean) return loss.mean();
+  if (how == at::Reduction::Sum) return loss.sum();
+  return loss;
+}
+
 at::Tensor arange(double begin, double end, double step, at::ScalarType dtype) {
   if (at::isIntegralType(dtype, /*includeBool=*/true))
     for (const double v : {begin, end, step})

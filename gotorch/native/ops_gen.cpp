@@ -176,6 +176,21 @@ cgt_rt cgt_op_multinomial(cgt_t a_, int64_t n, int8_t replacement_) {
   });
 }
 
+cgt_rt cgt_op_full_like(cgt_t a_, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::full_like(a, scalar(a, value)));
+  });
+}
+
+cgt_rl cgt_op_meshgrid(cgt_t* tensors_, int64_t tensors_n, const char* indexing_) {
+  return many([&] {
+    const std::vector<at::Tensor> tensors = L(tensors_, tensors_n);
+    const std::string indexing(indexing_);
+    return at::meshgrid(tensors, indexing);
+  });
+}
+
 cgt_rt cgt_op_add(cgt_t a_, cgt_t other_, float alpha) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -303,6 +318,48 @@ cgt_rt cgt_op_addcdiv(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) {
     const at::Tensor t1 = T(t1_);
     const at::Tensor t2 = T(t2_);
     return at::Tensor(at::addcdiv(a, t1, t2, value));
+  });
+}
+
+cgt_rt cgt_op_fmod(cgt_t a_, cgt_t other_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor other = T(other_);
+    return at::Tensor(at::fmod(a, other));
+  });
+}
+
+cgt_rt cgt_op_floor_divide(cgt_t a_, cgt_t other_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor other = T(other_);
+    return at::Tensor(at::floor_divide(a, other));
+  });
+}
+
+cgt_rt cgt_op_hypot(cgt_t a_, cgt_t other_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor other = T(other_);
+    return at::Tensor(at::hypot(a, other));
+  });
+}
+
+char* cgt_op_addcmul_i(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor t1 = T(t1_);
+    const at::Tensor t2 = T(t2_);
+    a.addcmul_(t1, t2, value);
+  });
+}
+
+char* cgt_op_addcdiv_i(cgt_t a_, cgt_t t1_, cgt_t t2_, double value) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor t1 = T(t1_);
+    const at::Tensor t2 = T(t2_);
+    a.addcdiv_(t1, t2, value);
   });
 }
 
@@ -497,6 +554,43 @@ cgt_rt cgt_op_lt_scalar(cgt_t a_, double value) {
   });
 }
 
+cgt_rt cgt_op_ne_scalar(cgt_t a_, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::ne(a, value));
+  });
+}
+
+cgt_rt cgt_op_ge_scalar(cgt_t a_, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::ge(a, value));
+  });
+}
+
+cgt_rt cgt_op_le_scalar(cgt_t a_, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::le(a, value));
+  });
+}
+
+cgt_rt cgt_op_is_in(cgt_t a_, cgt_t tests_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor tests = T(tests_);
+    return at::Tensor(at::isin(a, tests));
+  });
+}
+
+cgt_rt cgt_op_logical_xor(cgt_t a_, cgt_t other_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor other = T(other_);
+    return at::Tensor(at::logical_xor(a, other));
+  });
+}
+
 cgt_rt cgt_op_logical_and(cgt_t a_, cgt_t other_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -524,6 +618,13 @@ cgt_rt cgt_op_is_na_n(cgt_t a_) {
   return one([&] {
     const at::Tensor a = T(a_);
     return at::Tensor(at::isnan(a));
+  });
+}
+
+cgt_rt cgt_op_is_inf(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::isinf(a));
   });
 }
 
@@ -652,6 +753,20 @@ cgt_rt cgt_op_reciprocal(cgt_t a_) {
   });
 }
 
+cgt_rt cgt_op_log10(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::log10(a));
+  });
+}
+
+cgt_rt cgt_op_exp2(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::exp2(a));
+  });
+}
+
 cgt_rt cgt_op_sin(cgt_t a_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -722,6 +837,41 @@ cgt_rt cgt_op_erf(cgt_t a_) {
   });
 }
 
+cgt_rt cgt_op_erfc(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::erfc(a));
+  });
+}
+
+cgt_rt cgt_op_erfinv(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::erfinv(a));
+  });
+}
+
+cgt_rt cgt_op_lgamma(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::lgamma(a));
+  });
+}
+
+cgt_rt cgt_op_logit(cgt_t a_, double eps) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::logit(a, eps));
+  });
+}
+
+cgt_rt cgt_op_frac(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::frac(a));
+  });
+}
+
 cgt_rt cgt_op_floor(cgt_t a_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -761,6 +911,20 @@ cgt_rt cgt_op_clamp(cgt_t a_, double low, double high) {
   return one([&] {
     const at::Tensor a = T(a_);
     return at::Tensor(at::clamp(a, low, high));
+  });
+}
+
+cgt_rt cgt_op_clamp_min(cgt_t a_, double low) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::clamp_min(a, low));
+  });
+}
+
+cgt_rt cgt_op_clamp_max(cgt_t a_, double high) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::clamp_max(a, high));
   });
 }
 
@@ -899,6 +1063,83 @@ cgt_rt cgt_op_prelu(cgt_t a_, cgt_t weight_) {
   });
 }
 
+cgt_rt cgt_op_celu(cgt_t a_, double alpha) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::celu(a, alpha));
+  });
+}
+
+cgt_rt cgt_op_threshold(cgt_t a_, double threshold, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::threshold(a, threshold, value));
+  });
+}
+
+cgt_rt cgt_op_hardshrink(cgt_t a_, double lambda) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::hardshrink(a, lambda));
+  });
+}
+
+cgt_rt cgt_op_softshrink(cgt_t a_, double lambda) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::softshrink(a, lambda));
+  });
+}
+
+char* cgt_op_sigmoid_i(cgt_t a_) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    a.sigmoid_();
+  });
+}
+
+char* cgt_op_tanh_i(cgt_t a_) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    a.tanh_();
+  });
+}
+
+char* cgt_op_elu_i(cgt_t a_, double alpha) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    at::elu_(const_cast<at::Tensor&>(a), alpha);
+  });
+}
+
+char* cgt_op_silu_i(cgt_t a_) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    at::silu_(const_cast<at::Tensor&>(a));
+  });
+}
+
+char* cgt_op_hardswish_i(cgt_t a_) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    at::hardswish_(const_cast<at::Tensor&>(a));
+  });
+}
+
+char* cgt_op_hardsigmoid_i(cgt_t a_) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    at::hardsigmoid_(const_cast<at::Tensor&>(a));
+  });
+}
+
+char* cgt_op_hardtanh_i(cgt_t a_, double low, double high) {
+  return nothing([&] {
+    const at::Tensor a = T(a_);
+    at::hardtanh_(const_cast<at::Tensor&>(a), low, high);
+  });
+}
+
 cgt_rt cgt_op_softmax(cgt_t a_, int64_t dim) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -942,6 +1183,49 @@ cgt_rt cgt_op_prod(cgt_t a_) {
   return one([&] {
     const at::Tensor a = T(a_);
     return at::Tensor(at::prod(a));
+  });
+}
+
+cgt_rt cgt_op_prod_dim(cgt_t a_, int64_t dim, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::prod(a, dim, keepDim));
+  });
+}
+
+cgt_rt cgt_op_nan_sum(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::nansum(a, dims_or_all(dims), keepDim));
+  });
+}
+
+cgt_rt cgt_op_nan_mean(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::nanmean(a, dims_or_all(dims), keepDim));
+  });
+}
+
+cgt_rt cgt_op_count_nonzero(cgt_t a_, const int64_t* dims_, int64_t dims_n) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    return at::Tensor(dims.empty() ? at::count_nonzero(a) : at::count_nonzero(a, dims));
+  });
+}
+
+cgt_rts cgt_op_var_mean(cgt_t a_, const int64_t* dims_, int64_t dims_n, double correction, int8_t keepDim_) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    const bool keepDim = keepDim_ != 0;
+    return at::var_mean(a, dims_or_all(dims), at::Scalar(correction), keepDim);
   });
 }
 
@@ -1034,6 +1318,24 @@ cgt_rt cgt_op_any(cgt_t a_) {
   });
 }
 
+cgt_rt cgt_op_all_dims(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::all(a, dims_or_all(dims), keepDim));
+  });
+}
+
+cgt_rt cgt_op_any_dims(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef dims(dims_, dims_n);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::any(a, dims_or_all(dims), keepDim));
+  });
+}
+
 cgt_rt cgt_op_log_sum_exp(cgt_t a_, const int64_t* dims_, int64_t dims_n, int8_t keepDim_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -1057,6 +1359,43 @@ cgt_rt cgt_op_cum_prod(cgt_t a_, int64_t dim) {
   });
 }
 
+cgt_rts cgt_op_cum_max(cgt_t a_, int64_t dim) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    return at::cummax(a, dim);
+  });
+}
+
+cgt_rts cgt_op_cum_min(cgt_t a_, int64_t dim) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    return at::cummin(a, dim);
+  });
+}
+
+cgt_rt cgt_op_diff(cgt_t a_, int64_t n, int64_t dim) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::diff(a, n, dim));
+  });
+}
+
+cgt_rts cgt_op_kth_value(cgt_t a_, int64_t k, int64_t dim, int8_t keepDim_) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    const bool keepDim = keepDim_ != 0;
+    return at::kthvalue(a, k, dim, keepDim);
+  });
+}
+
+cgt_rts cgt_op_mode(cgt_t a_, int64_t dim, int8_t keepDim_) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    const bool keepDim = keepDim_ != 0;
+    return at::mode(a, dim, keepDim);
+  });
+}
+
 cgt_rts cgt_op_median(cgt_t a_, int64_t dim, int8_t keepDim_) {
   return several([&] {
     const at::Tensor a = T(a_);
@@ -1077,6 +1416,22 @@ cgt_rt cgt_op_argmax_dim(cgt_t a_, int64_t dim, int8_t keepDim_) {
     const at::Tensor a = T(a_);
     const bool keepDim = keepDim_ != 0;
     return at::Tensor(at::argmax(a, dim, keepDim));
+  });
+}
+
+cgt_rt cgt_op_quantile_dim(cgt_t a_, double q, int64_t dim, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::quantile(a, q, dim, keepDim));
+  });
+}
+
+cgt_rt cgt_op_argmin_dim(cgt_t a_, int64_t dim, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::argmin(a, dim, keepDim));
   });
 }
 
@@ -1126,6 +1481,24 @@ cgt_rts cgt_op_unique(cgt_t a_) {
   });
 }
 
+cgt_rt cgt_op_search_sorted(cgt_t a_, cgt_t values_, int8_t right_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor values = T(values_);
+    const bool right = right_ != 0;
+    return at::Tensor(at::searchsorted(a, values, /*out_int32=*/false, right));
+  });
+}
+
+cgt_rt cgt_op_bucketize(cgt_t a_, cgt_t boundaries_, int8_t right_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor boundaries = T(boundaries_);
+    const bool right = right_ != 0;
+    return at::Tensor(at::bucketize(a, boundaries, /*out_int32=*/false, right));
+  });
+}
+
 cgt_rt cgt_op_flatten(cgt_t a_, int64_t startDim, int64_t endDim) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -1138,6 +1511,37 @@ cgt_rt cgt_op_reshape(cgt_t a_, const int64_t* shape_, int64_t shape_n) {
     const at::Tensor a = T(a_);
     const at::IntArrayRef shape(shape_, shape_n);
     return at::Tensor(at::reshape(a, shape));
+  });
+}
+
+cgt_rt cgt_op_unflatten(cgt_t a_, int64_t dim, const int64_t* sizes_, int64_t sizes_n) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef sizes(sizes_, sizes_n);
+    return at::Tensor(at::unflatten(a, dim, sizes));
+  });
+}
+
+cgt_rt cgt_op_movedim(cgt_t a_, const int64_t* source_, int64_t source_n, const int64_t* destination_, int64_t destination_n) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::IntArrayRef source(source_, source_n);
+    const at::IntArrayRef destination(destination_, destination_n);
+    return at::Tensor(at::movedim(a, source, destination));
+  });
+}
+
+cgt_rt cgt_op_unfold(cgt_t a_, int64_t dim, int64_t size, int64_t step) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(a.unfold(dim, size, step));
+  });
+}
+
+cgt_rt cgt_op_diagonal(cgt_t a_, int64_t offset, int64_t dim1, int64_t dim2) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::diagonal(a, offset, dim1, dim2));
   });
 }
 
@@ -1384,6 +1788,60 @@ cgt_rt cgt_op_index_add(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_) {
   });
 }
 
+cgt_rt cgt_op_index_copy(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor index = T(index_);
+    const at::Tensor src = T(src_);
+    return at::Tensor(at::index_copy(a, dim, index, src));
+  });
+}
+
+cgt_rt cgt_op_index_fill(cgt_t a_, int64_t dim, cgt_t index_, double value) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor index = T(index_);
+    return at::Tensor(at::index_fill(a, dim, index, scalar(a, value)));
+  });
+}
+
+cgt_rt cgt_op_index_put(cgt_t a_, cgt_t* indices_, int64_t indices_n, cgt_t values_, int8_t accumulate_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const std::vector<at::Tensor> indices = L(indices_, indices_n);
+    const at::Tensor values = T(values_);
+    const bool accumulate = accumulate_ != 0;
+    return at::Tensor(at::index_put(a, indices_of(indices), values, accumulate));
+  });
+}
+
+cgt_rt cgt_op_index_tensors(cgt_t a_, cgt_t* indices_, int64_t indices_n) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const std::vector<at::Tensor> indices = L(indices_, indices_n);
+    return at::Tensor(at::index(a, indices_of(indices)));
+  });
+}
+
+cgt_rt cgt_op_take_along_dim(cgt_t a_, cgt_t indices_, int64_t dim) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor indices = T(indices_);
+    return at::Tensor(at::take_along_dim(a, indices, dim));
+  });
+}
+
+cgt_rt cgt_op_scatter_reduce(cgt_t a_, int64_t dim, cgt_t index_, cgt_t src_, const char* reduce_, int8_t includeSelf_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor index = T(index_);
+    const at::Tensor src = T(src_);
+    const std::string reduce(reduce_);
+    const bool includeSelf = includeSelf_ != 0;
+    return at::Tensor(at::scatter_reduce(a, dim, index, src, reduce, includeSelf));
+  });
+}
+
 cgt_rt cgt_op_masked_select(cgt_t a_, cgt_t mask_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -1447,6 +1905,23 @@ cgt_rt cgt_op_add_mm(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha) 
   });
 }
 
+cgt_rt cgt_op_mv(cgt_t a_, cgt_t b_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor b = T(b_);
+    return at::Tensor(at::mv(a, b));
+  });
+}
+
+cgt_rt cgt_op_badd_bmm(cgt_t a_, cgt_t m1_, cgt_t m2_, double beta, double alpha) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor m1 = T(m1_);
+    const at::Tensor m2 = T(m2_);
+    return at::Tensor(at::baddbmm(a, m1, m2, beta, alpha));
+  });
+}
+
 cgt_rt cgt_op_dot(cgt_t a_, cgt_t b_) {
   return one([&] {
     const at::Tensor a = T(a_);
@@ -1493,6 +1968,49 @@ cgt_rts cgt_op_svd(cgt_t a_) {
   });
 }
 
+cgt_rt cgt_op_inverse(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::linalg_inv(a));
+  });
+}
+
+cgt_rt cgt_op_det(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::linalg_det(a));
+  });
+}
+
+cgt_rt cgt_op_solve(cgt_t a_, cgt_t b_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor b = T(b_);
+    return at::Tensor(at::linalg_solve(a, b));
+  });
+}
+
+cgt_rt cgt_op_cholesky(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::linalg_cholesky(a));
+  });
+}
+
+cgt_rts cgt_op_eigh(cgt_t a_) {
+  return several([&] {
+    const at::Tensor a = T(a_);
+    return at::linalg_eigh(a);
+  });
+}
+
+cgt_rt cgt_op_trace(cgt_t a_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    return at::Tensor(at::trace(a));
+  });
+}
+
 cgt_rt cgt_op_linear(cgt_t input_, cgt_t weight_, cgt_t bias_) {
   return one([&] {
     const at::Tensor input = T(input_);
@@ -1535,6 +2053,32 @@ cgt_rt cgt_op_conv3d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* st
     const at::IntArrayRef padding(padding_, padding_n);
     const at::IntArrayRef dilation(dilation_, dilation_n);
     return at::Tensor(at::conv3d(input, weight, bias, stride, padding, dilation, groups));
+  });
+}
+
+cgt_rt cgt_op_conv_transpose1d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor weight = T(weight_);
+    const std::optional<at::Tensor> bias = O(bias_);
+    const at::IntArrayRef stride(stride_, stride_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef outputPadding(outputPadding_, outputPadding_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    return at::Tensor(at::conv_transpose1d(input, weight, bias, stride, padding, outputPadding, groups, dilation));
+  });
+}
+
+cgt_rt cgt_op_conv_transpose3d(cgt_t input_, cgt_t weight_, cgt_t bias_, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* outputPadding_, int64_t outputPadding_n, int64_t groups, const int64_t* dilation_, int64_t dilation_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor weight = T(weight_);
+    const std::optional<at::Tensor> bias = O(bias_);
+    const at::IntArrayRef stride(stride_, stride_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef outputPadding(outputPadding_, outputPadding_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    return at::Tensor(at::conv_transpose3d(input, weight, bias, stride, padding, outputPadding, groups, dilation));
   });
 }
 
@@ -1594,6 +2138,39 @@ cgt_rt cgt_op_layer_norm(cgt_t input_, const int64_t* normalizedShape_, int64_t 
   });
 }
 
+cgt_rt cgt_op_rms_norm(cgt_t input_, const int64_t* normalizedShape_, int64_t normalizedShape_n, cgt_t weight_, double eps) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef normalizedShape(normalizedShape_, normalizedShape_n);
+    const std::optional<at::Tensor> weight = O(weight_);
+    return at::Tensor(at::rms_norm(input, normalizedShape, weight, eps));
+  });
+}
+
+cgt_rt cgt_op_normalize(cgt_t input_, double p, int64_t dim, double eps) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    return at::Tensor(input / at::linalg_vector_norm(input, p, dim, true).clamp_min(eps).expand_as(input));
+  });
+}
+
+cgt_rt cgt_op_cosine_similarity(cgt_t a_, cgt_t b_, int64_t dim, double eps) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor b = T(b_);
+    return at::Tensor(at::cosine_similarity(a, b, dim, eps));
+  });
+}
+
+cgt_rt cgt_op_pairwise_distance(cgt_t a_, cgt_t b_, double p, double eps, int8_t keepDim_) {
+  return one([&] {
+    const at::Tensor a = T(a_);
+    const at::Tensor b = T(b_);
+    const bool keepDim = keepDim_ != 0;
+    return at::Tensor(at::pairwise_distance(a, b, p, eps, keepDim));
+  });
+}
+
 cgt_rt cgt_op_dropout(cgt_t input_, double p, int8_t training_) {
   return one([&] {
     const at::Tensor input = T(input_);
@@ -1607,6 +2184,14 @@ cgt_rt cgt_op_dropout2d(cgt_t input_, double p, int8_t training_) {
     const at::Tensor input = T(input_);
     const bool training = training_ != 0;
     return at::Tensor(at::feature_dropout(input, p, training));
+  });
+}
+
+cgt_rt cgt_op_alpha_dropout(cgt_t input_, double p, int8_t training_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const bool training = training_ != 0;
+    return at::Tensor(at::alpha_dropout(input, p, training));
   });
 }
 
@@ -1634,6 +2219,39 @@ cgt_rt cgt_op_max_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kerne
   });
 }
 
+cgt_rts cgt_op_max_pool2d_with_indices(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) {
+  return several([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef stride(stride_, stride_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    const bool ceilMode = ceilMode_ != 0;
+    return at::max_pool2d_with_indices(input, kernelSize, stride, padding, dilation, ceilMode);
+  });
+}
+
+cgt_rt cgt_op_max_pool3d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, const int64_t* dilation_, int64_t dilation_n, int8_t ceilMode_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef stride(stride_, stride_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    const bool ceilMode = ceilMode_ != 0;
+    return at::Tensor(at::max_pool3d(input, kernelSize, stride, padding, dilation, ceilMode));
+  });
+}
+
+cgt_rt cgt_op_max_unpool2d(cgt_t input_, cgt_t indices_, const int64_t* outputSize_, int64_t outputSize_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor indices = T(indices_);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    return at::Tensor(at::max_unpool2d(input, indices, outputSize));
+  });
+}
+
 cgt_rt cgt_op_avg_pool1d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_) {
   return one([&] {
     const at::Tensor input = T(input_);
@@ -1655,6 +2273,18 @@ cgt_rt cgt_op_avg_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kerne
     const bool ceilMode = ceilMode_ != 0;
     const bool countIncludePad = countIncludePad_ != 0;
     return at::Tensor(at::avg_pool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad));
+  });
+}
+
+cgt_rt cgt_op_avg_pool3d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* stride_, int64_t stride_n, const int64_t* padding_, int64_t padding_n, int8_t ceilMode_, int8_t countIncludePad_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef stride(stride_, stride_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const bool ceilMode = ceilMode_ != 0;
+    const bool countIncludePad = countIncludePad_ != 0;
+    return at::Tensor(at::avg_pool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad));
   });
 }
 
@@ -1689,6 +2319,66 @@ cgt_rts cgt_op_adaptive_max_pool2d(cgt_t input_, const int64_t* outputSize_, int
     const at::Tensor input = T(input_);
     const at::IntArrayRef outputSize(outputSize_, outputSize_n);
     return at::adaptive_max_pool2d(input, outputSize);
+  });
+}
+
+cgt_rts cgt_op_adaptive_max_pool1d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) {
+  return several([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    return at::adaptive_max_pool1d(input, outputSize);
+  });
+}
+
+cgt_rt cgt_op_adaptive_avg_pool3d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    return at::Tensor(at::adaptive_avg_pool3d(input, outputSize));
+  });
+}
+
+cgt_rts cgt_op_adaptive_max_pool3d(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n) {
+  return several([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    return at::adaptive_max_pool3d(input, outputSize);
+  });
+}
+
+cgt_rts cgt_op_fractional_max_pool2d(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* outputSize_, int64_t outputSize_n, cgt_t samples_) {
+  return several([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    const at::Tensor samples = T(samples_);
+    return at::fractional_max_pool2d(input, kernelSize, outputSize, samples);
+  });
+}
+
+cgt_rt cgt_op_upsample_linear1d(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef size(size_, size_n);
+    const bool alignCorners = alignCorners_ != 0;
+    return at::Tensor(at::upsample_linear1d(input, size, alignCorners));
+  });
+}
+
+cgt_rt cgt_op_upsample_trilinear3d(cgt_t input_, const int64_t* size_, int64_t size_n, int8_t alignCorners_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef size(size_, size_n);
+    const bool alignCorners = alignCorners_ != 0;
+    return at::Tensor(at::upsample_trilinear3d(input, size, alignCorners));
+  });
+}
+
+cgt_rt cgt_op_upsample_nearest_exact2d(cgt_t input_, const int64_t* size_, int64_t size_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef size(size_, size_n);
+    return at::Tensor(at::_upsample_nearest_exact2d(input, size));
   });
 }
 
@@ -1744,6 +2434,43 @@ cgt_rt cgt_op_pixel_shuffle(cgt_t input_, int64_t factor) {
   return one([&] {
     const at::Tensor input = T(input_);
     return at::Tensor(at::pixel_shuffle(input, factor));
+  });
+}
+
+cgt_rt cgt_op_pixel_unshuffle(cgt_t input_, int64_t factor) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    return at::Tensor(at::pixel_unshuffle(input, factor));
+  });
+}
+
+cgt_rt cgt_op_channel_shuffle(cgt_t input_, int64_t groups) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    return at::Tensor(at::channel_shuffle(input, groups));
+  });
+}
+
+cgt_rt cgt_op_im2col(cgt_t input_, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef stride(stride_, stride_n);
+    return at::Tensor(at::im2col(input, kernelSize, dilation, padding, stride));
+  });
+}
+
+cgt_rt cgt_op_col2im(cgt_t input_, const int64_t* outputSize_, int64_t outputSize_n, const int64_t* kernelSize_, int64_t kernelSize_n, const int64_t* dilation_, int64_t dilation_n, const int64_t* padding_, int64_t padding_n, const int64_t* stride_, int64_t stride_n) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::IntArrayRef outputSize(outputSize_, outputSize_n);
+    const at::IntArrayRef kernelSize(kernelSize_, kernelSize_n);
+    const at::IntArrayRef dilation(dilation_, dilation_n);
+    const at::IntArrayRef padding(padding_, padding_n);
+    const at::IntArrayRef stride(stride_, stride_n);
+    return at::Tensor(at::col2im(input, outputSize, kernelSize, dilation, padding, stride));
   });
 }
 
@@ -1842,6 +2569,94 @@ cgt_rt cgt_op_kl_div(cgt_t input_, cgt_t target_, const char* reduction_, int8_t
     const std::string reduction(reduction_);
     const bool logTarget = logTarget_ != 0;
     return at::Tensor(at::kl_div(input, target, cgt::reduction(reduction), logTarget));
+  });
+}
+
+cgt_rt cgt_op_soft_margin_loss(cgt_t input_, cgt_t target_, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::soft_margin_loss(input, target, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_hinge_embedding_loss(cgt_t input_, cgt_t target_, double margin, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::hinge_embedding_loss(input, target, margin, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_margin_ranking_loss(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input1 = T(input1_);
+    const at::Tensor input2 = T(input2_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::margin_ranking_loss(input1, input2, target, margin, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_cosine_embedding_loss(cgt_t input1_, cgt_t input2_, cgt_t target_, double margin, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input1 = T(input1_);
+    const at::Tensor input2 = T(input2_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::cosine_embedding_loss(input1, input2, target, margin, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_triplet_margin_loss(cgt_t anchor_, cgt_t positive_, cgt_t negative_, double margin, double p, double eps, int8_t swap_, const char* reduction_) {
+  return one([&] {
+    const at::Tensor anchor = T(anchor_);
+    const at::Tensor positive = T(positive_);
+    const at::Tensor negative = T(negative_);
+    const bool swap = swap_ != 0;
+    const std::string reduction(reduction_);
+    return at::Tensor(at::triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_multi_margin_loss(cgt_t input_, cgt_t target_, double p, double margin, cgt_t weight_, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const std::optional<at::Tensor> weight = O(weight_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::multi_margin_loss(input, target, p, margin, weight, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_multilabel_margin_loss(cgt_t input_, cgt_t target_, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(at::multilabel_margin_loss(input, target, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_poisson_nll_loss(cgt_t input_, cgt_t target_, int8_t logInput_, int8_t full_, double eps, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const bool logInput = logInput_ != 0;
+    const bool full = full_ != 0;
+    const std::string reduction(reduction_);
+    return at::Tensor(at::poisson_nll_loss(input, target, logInput, full, eps, cgt::reduction(reduction)));
+  });
+}
+
+cgt_rt cgt_op_sigmoid_focal_loss(cgt_t input_, cgt_t target_, double alpha, double gamma, const char* reduction_) {
+  return one([&] {
+    const at::Tensor input = T(input_);
+    const at::Tensor target = T(target_);
+    const std::string reduction(reduction_);
+    return at::Tensor(sigmoid_focal_loss(input, target, alpha, gamma, reduction));
   });
 }
 

@@ -166,6 +166,11 @@ int64_t padding(const std::string& mode);
 at::Tensor lp_pool2d(const at::Tensor& x, double p, at::IntArrayRef kernel, at::IntArrayRef stride,
                      bool ceil);
 
+c10::List<std::optional<at::Tensor>> indices_of(const std::vector<at::Tensor>& indices);
+
+at::Tensor sigmoid_focal_loss(const at::Tensor& x, const at::Tensor& y, double alpha, double gamma,
+                              const std::string& reduction);
+
 // at::arange divides by zero in an integer type when the step is a fraction.
 at::Tensor arange(double begin, double end, double step, at::ScalarType dtype);
 
