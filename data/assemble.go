@@ -132,7 +132,7 @@ func noneReadable(d *Dataset, label, n int, first Skipped) error {
 // decodeEntry reads and decodes one file, or takes its pixels as they are.
 func decodeEntry(p *Picture, f files, path string, o DecodeOptions) error {
 	if r, ok := f.(rawPixels); ok {
-		return r.picture(p, path)
+		return scaledTo(p, o.ShortSide, func(p *Picture) error { return r.picture(p, path) })
 	}
 	b, err := f.read(path)
 	if err != nil {

@@ -92,7 +92,7 @@ func BenchmarkEpochStoreFirst(b *testing.B) {
 	d := benchSet(b)
 	dir := b.TempDir()
 	for b.Loop() {
-		s, err := OpenStore(d, StoreOptions{Dir: dir, ShortSide: 256})
+		s, err := OpenStore(d.Scaled(256), StoreOptions{Dir: dir})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -36,8 +36,9 @@ type Dataset struct {
 	// that the source itself brings; both nil where it brings none.
 	Train, Valid []int
 
-	files files
-	opts  Options
+	files     files
+	opts      Options
+	shortSide int // see Scaled
 }
 
 // Options says how Open reads.
@@ -45,7 +46,6 @@ type Options struct {
 	Workers           int  // goroutines that look at files; 0 means one for each core
 	MaxPixels         int  // larger pictures are skipped; 0 means DefaultMaxPixels
 	IgnoreOrientation bool // leave pixels as stored where EXIF says they lie otherwise
-	MinShort          int  // see DecodeOptions; 0 decodes at full size
 	Log               *slog.Logger
 
 	// Progress, if not nil, is called while the planets are rendered, which
@@ -68,7 +68,16 @@ func (o Options) withDefaults() Options {
 
 // DecodeOptions returns what Picture decodes with.
 func (d *Dataset) DecodeOptions() DecodeOptions {
-	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, MinShort: d.opts.MinShort}
+	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide}
+}
+
+// Scaled returns the same set with its pictures scaled to a short side of that
+// many pixels as they are decoded ([DecodeOptions]); 0 leaves their sizes. It
+// shares the files of d, which is the one to be closed.
+func (d *Dataset) Scaled(shortSide int) *Dataset {
+	view := *d
+	view.shortSide = shortSide
+	return &view
 }
 
 // Len returns the number of samples.
@@ -113,11 +122,7 @@ func (d *Dataset) Picture(i int) (*Picture, error) {
 // PictureInto reads and decodes sample i into the memory of p, which grows
 // when it is too small. The error names the file.
 func (d *Dataset) PictureInto(p *Picture, i int) error {
-	return d.decodeInto(p, i, d.DecodeOptions())
-}
-
-func (d *Dataset) decodeInto(p *Picture, i int, o DecodeOptions) error {
-	if err := decodeEntry(p, d.files, d.Samples[i].Path, o); err != nil {
+	if err := decodeEntry(p, d.files, d.Samples[i].Path, d.DecodeOptions()); err != nil {
 		return fmt.Errorf("%s: %w", Printable(d.Samples[i].Path), plain(err))
 	}
 	return nil

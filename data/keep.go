@@ -22,14 +22,17 @@ const StoreOff = "off"
 // a Cache of a third of the memory available, "" in a Store in the user's
 // cache folder, or else in a Store below the folder of that name. Where the
 // user's cache folder cannot be used it falls back to memory and says so;
-// a folder that was asked for and cannot be used is an error. shortSide is
-// StoreOptions.ShortSide and means nothing to a Cache. The caller closes what
+// a folder that was asked for and cannot be used is an error. A source of raw
+// pixels has nothing to decode and is not kept at all. The caller closes what
 // it gets, then d.
-func Keep(d *Dataset, store string, shortSide int, log *slog.Logger) (Pictures, error) {
+func Keep(d *Dataset, store string, log *slog.Logger) (Pictures, error) {
+	if _, raw := d.files.(rawPixels); raw {
+		return NewCache(d, -1), nil
+	}
 	if store == StoreOff {
 		return NewCache(d, 0), nil
 	}
-	s, err := OpenStore(d, StoreOptions{Dir: store, ShortSide: shortSide, Log: log})
+	s, err := OpenStore(d, StoreOptions{Dir: store, Log: log})
 	if err == nil {
 		return s, nil
 	}

@@ -17,7 +17,7 @@ func TestKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	kind := func(store string) string {
-		p, err := Keep(d, store, 0, nil)
+		p, err := Keep(d, store, nil)
 		if err != nil {
 			return err.Error()
 		}
@@ -54,5 +54,22 @@ func TestPlanetsCancelled(t *testing.T) {
 	cancel()
 	if d, err := Open(ctx, "planets", Options{}); err == nil || !strings.Contains(err.Error(), "planets") {
 		t.Errorf("%v, %v", d, err)
+	}
+}
+
+// TestKeepRaw: a source of raw pixels is neither stored nor copied into memory.
+func TestKeepRaw(t *testing.T) {
+	d := mustOpen(t, cifarSet(t))
+	p, err := Keep(d, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	c, ok := p.(*Cache)
+	if !ok {
+		t.Fatalf("a source of raw pixels is kept by %T", p)
+	}
+	if _, err := c.Picture(0); err != nil || c.Stats().Used != 0 {
+		t.Errorf("%v, %d bytes are kept", err, c.Stats().Used)
 	}
 }

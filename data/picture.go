@@ -30,5 +30,17 @@ func (p *Picture) reset(w, h int) {
 	p.Pix = p.Pix[: 4*w*h : cap(p.Pix)]
 }
 
+// Scaled returns the picture with its short side scaled to that many pixels;
+// itself where that is no smaller, or 0.
+func (p *Picture) Scaled(short int) *Picture {
+	w, h := shortSide(p.Width, p.Height, short)
+	if w == p.Width && h == p.Height {
+		return p
+	}
+	scaled := &Picture{}
+	Resize(scaled, p, w, h)
+	return scaled
+}
+
 // String says "384x512".
 func (p *Picture) String() string { return fmt.Sprintf("%dx%d", p.Width, p.Height) }

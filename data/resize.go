@@ -38,6 +38,35 @@ func Resize(dst, src *Picture, w, h int) {
 // middle keeps pictures that are needed for the length of a call.
 var middle = sync.Pool{New: func() any { return &Picture{} }}
 
+// shortSide scales w x h so that the shorter becomes short; smaller pictures
+// and short 0 leave them.
+func shortSide(w, h, short int) (int, int) {
+	m := min(w, h)
+	if short <= 0 || m <= short {
+		return w, h
+	}
+	scale := func(v int) int { return max((v*short+m/2)/m, 1) }
+	return scale(w), scale(h)
+}
+
+// scaledTo makes a picture in p by decode and scales it to the short side.
+func scaledTo(p *Picture, short int, decode func(*Picture) error) error {
+	if short <= 0 {
+		return decode(p)
+	}
+	full := middle.Get().(*Picture)
+	defer middle.Put(full)
+	if err := decode(full); err != nil {
+		return err
+	}
+	if w, h := shortSide(full.Width, full.Height, short); w != full.Width || h != full.Height {
+		Resize(p, full, w, h)
+		return nil
+	}
+	*p, *full = *full, *p
+	return nil
+}
+
 // triangle returns the taps that scale n positions to m.
 func triangle(n, m int) scale.Taps {
 	ratio := float64(n) / float64(m)

@@ -252,10 +252,21 @@ func (s *shelf) view(sl slot) (*Picture, error) {
 		return nil, errors.New("its file is too short")
 	}
 	pix := seg.m[sl.offset : sl.offset+n : sl.offset+n+Padding]
+	populate(seg.m, sl.offset, n+Padding)
 	if crc32.Checksum(pix, castagnoli) != sl.sum {
 		return nil, errors.New("its checksum is wrong")
 	}
 	return &Picture{Width: sl.width, Height: sl.height, Pix: pix}, nil
+}
+
+// madvPopulateRead is MADV_POPULATE_READ of madvise(2), since Linux 5.14.
+const madvPopulateRead = 22
+
+// populate maps the pages of m[off:off+n] at once, instead of some at a time
+// in faults. Older kernels say no, which changes nothing but speed.
+func populate(m []byte, off, n int64) {
+	from := off &^ int64(os.Getpagesize()-1)
+	_ = syscall.Madvise(m[from:off+n], madvPopulateRead)
 }
 
 // clear removes the files and begins anew. Files are unlinked, never

@@ -254,16 +254,24 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-func TestCIFAR(t *testing.T) {
-	record := func(label ...byte) string {
-		b := append([]byte{}, label...)
-		for plane := range 3 {
-			b = append(b, bytes.Repeat([]byte{byte(10 * (plane + 1)), 200}, 512)...)
-		}
-		return string(b)
+// cifarRecord is one picture of CIFAR's binary files.
+func cifarRecord(label ...byte) string {
+	b := append([]byte{}, label...)
+	for plane := range 3 {
+		b = append(b, bytes.Repeat([]byte{byte(10 * (plane + 1)), 200}, 512)...)
 	}
+	return string(b)
+}
+
+// cifarSet is a CIFAR-10 of three pictures.
+func cifarSet(t *testing.T) string {
 	names := "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"
-	d := mustOpen(t, tree(t, map[string]string{"data_batch_1.bin": record(9) + record(0), "test_batch.bin": record(9), "batches.meta.txt": names, "readme.html": "x"}))
+	return tree(t, map[string]string{"data_batch_1.bin": cifarRecord(9) + cifarRecord(0), "test_batch.bin": cifarRecord(9), "batches.meta.txt": names, "readme.html": "x"})
+}
+
+func TestCIFAR(t *testing.T) {
+	record := cifarRecord
+	d := mustOpen(t, cifarSet(t))
 	if diff := cmp.Diff([]string{"data_batch_1.bin/00000=truck", "data_batch_1.bin/00001=airplane", "test_batch.bin/00000=truck"}, paths(d)); diff != "" {
 		t.Error(diff)
 	}

@@ -19,13 +19,8 @@ import (
 
 // StoreOptions says where decoded pictures are kept and how large.
 type StoreOptions struct {
-	Dir string // the folder of all stores; "" means DefaultStoreDir
-
-	// ShortSide, if not 0, is the number of pixels to which the short side of
-	// larger pictures is scaled before they are stored and handed out.
-	ShortSide int
-
-	MaxBytes int64 // the most the store may take; 0 means what the disk can spare
+	Dir      string // the folder of all stores; "" means DefaultStoreDir
+	MaxBytes int64  // the most the store may take; 0 means what the disk can spare, half of it in DefaultStoreDir
 	Log      *slog.Logger
 }
 
@@ -45,7 +40,6 @@ type Store struct {
 	opts     StoreOptions
 	log      *slog.Logger
 	dir      string
-	decode   DecodeOptions
 	keys     []storeKey
 	entries  []storeEntry
 	planned  int64
@@ -63,6 +57,7 @@ type Store struct {
 	full     bool
 	closed   bool
 	queue    chan storeJob
+	waiting  atomic.Int64 // bytes in the queue
 	finished sync.WaitGroup
 }
 
@@ -80,9 +75,13 @@ type storeJob struct {
 	buf           []uint8 // pixels and padding
 }
 
-// queueLength bounds the pictures that wait to be written; more are dropped
-// and written in a later epoch, so that a slow disk never delays a batch.
-const queueLength = 32
+// What waits to be written is bounded, in pictures and in bytes; more are
+// dropped and written in a later epoch, so that a slow disk never delays a
+// batch and memory stays flat.
+const (
+	queueLength = 256
+	queueBytes  = 128 << 20
+)
 
 // DefaultStoreDir returns the folder of stores in the user's cache.
 func DefaultStoreDir() (string, error) {
@@ -98,7 +97,6 @@ type storeInfo struct {
 	Source            string `json:"source"`
 	ShortSide         int    `json:"short_side"`
 	IgnoreOrientation bool   `json:"ignore_orientation"`
-	MinShort          int    `json:"min_short"`
 	DecoderVersion    int    `json:"decoder_version"`
 }
 
@@ -118,15 +116,12 @@ func OpenStore(d *Dataset, o StoreOptions) (*Store, error) {
 		}
 		o.Dir = dir
 	}
-	s.decode = d.DecodeOptions()
-	if o.ShortSide > 0 {
-		s.decode.MinShort = o.ShortSide
-	}
 	source := d.Source
 	if abs, err := filepath.Abs(source); err == nil && source != planetsWord {
 		source = abs
 	}
-	info := storeInfo{source, o.ShortSide, s.decode.IgnoreOrientation, s.decode.MinShort, decoderVersion}
+	decode := d.DecodeOptions()
+	info := storeInfo{source, decode.ShortSide, decode.IgnoreOrientation, decoderVersion}
 	text, err := json.MarshalIndent(info, "", " ")
 	if err != nil {
 		return nil, err
@@ -148,6 +143,7 @@ func OpenStore(d *Dataset, o StoreOptions) (*Store, error) {
 		return nil, storeError(s.dir, err)
 	}
 	s.announce()
+	pruneStores(o.Dir)
 	return s, nil
 }
 
@@ -248,6 +244,7 @@ func (s *Store) startWriting() {
 	s.finished.Go(func() {
 		for job := range queue {
 			s.write(job)
+			s.waiting.Add(-int64(len(job.buf)))
 			buffers.Put(&job.buf)
 		}
 	})
@@ -261,28 +258,11 @@ func (s *Store) Plan() (pictures int, bytes int64) {
 	for i, k := range s.keys {
 		if _, ok := s.slots[k]; !ok {
 			pictures++
-			w, h := s.size(i)
+			w, h := s.d.Size(i)
 			bytes += slotBytes(w, h)
 		}
 	}
 	return pictures, bytes
-}
-
-// size returns the size of picture i as stored.
-func (s *Store) size(i int) (w, h int) {
-	w, h = s.d.Headers[i].decodedSize(s.decode)
-	return shortSide(w, h, s.opts.ShortSide)
-}
-
-// shortSide scales w x h so that the shorter becomes short; smaller pictures
-// and short 0 leave them.
-func shortSide(w, h, short int) (int, int) {
-	m := min(w, h)
-	if short <= 0 || m <= short {
-		return w, h
-	}
-	scale := func(v int) int { return max((v*short+m/2)/m, 1) }
-	return scale(w), scale(h)
 }
 
 // announce says what is going to be written and sets the limit.
@@ -294,6 +274,9 @@ func (s *Store) announce() {
 		// A twentieth of the disk stays free for others, 10 GiB at most.
 		keep := min(int64(fs.Blocks)*int64(fs.Bsize)/20, 10<<30)
 		spare := max(int64(fs.Bavail)*int64(fs.Bsize)-keep, 0)
+		if s.opts.Dir == "" { // nobody asked for it
+			spare /= 2
+		}
 		if room := s.shelf.used() + spare; limit <= 0 || room < limit {
 			limit = max(room, 1) // 0 would mean no limit
 		}
@@ -337,7 +320,7 @@ func (s *Store) Stats() StoreStats {
 	return st
 }
 
-// Picture returns sample i decoded, and scaled if the options say so.
+// Picture returns sample i decoded.
 func (s *Store) Picture(i int) (*Picture, error) { return s.Borrow(i, nil) }
 
 // Borrow is Picture, but decodes into scratch, when that is not nil, what is
@@ -361,29 +344,11 @@ func (s *Store) Borrow(i int, scratch *Picture) (*Picture, error) {
 	if scratch == nil {
 		scratch = &Picture{}
 	}
-	if err := s.decodeInto(scratch, i); err != nil {
+	if err := s.d.PictureInto(scratch, i); err != nil {
 		return nil, err
 	}
 	s.offer(i, scratch)
 	return scratch, nil
-}
-
-// decodeInto makes picture i as it is stored.
-func (s *Store) decodeInto(p *Picture, i int) error {
-	if s.opts.ShortSide <= 0 {
-		return s.d.decodeInto(p, i, s.decode)
-	}
-	full := middle.Get().(*Picture)
-	defer middle.Put(full)
-	if err := s.d.decodeInto(full, i, s.decode); err != nil {
-		return err
-	}
-	if w, h := shortSide(full.Width, full.Height, s.opts.ShortSide); w != full.Width || h != full.Height {
-		Resize(p, full, w, h)
-	} else {
-		*p, *full = *full, *p
-	}
-	return nil
 }
 
 // find returns picture i from the files, or nil.
@@ -451,7 +416,8 @@ func (s *Store) offer(i int, p *Picture) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if !s.writing || s.closed || len(s.queue) == cap(s.queue) {
+	n := len(p.Pix) + Padding
+	if !s.writing || s.closed || s.waiting.Load() > 0 && s.waiting.Load()+int64(n) > queueBytes {
 		e.queued.Store(false)
 		if s.writing {
 			s.dropped.Add(1)
@@ -459,16 +425,17 @@ func (s *Store) offer(i int, p *Picture) {
 		return
 	}
 	buf := *buffers.Get().(*[]uint8)
-	n := len(p.Pix) + Padding
 	if cap(buf) < n {
 		buf = make([]uint8, n)
 	}
 	buf = buf[:n]
 	copy(buf, p.Pix)
 	clear(buf[len(p.Pix):])
+	s.waiting.Add(int64(n))
 	select {
 	case s.queue <- storeJob{i, p.Width, p.Height, buf}:
 	default:
+		s.waiting.Add(-int64(n))
 		e.queued.Store(false)
 		s.dropped.Add(1)
 		buffers.Put(&buf)

@@ -61,7 +61,7 @@ func checkAll(t testing.TB, s *Store) {
 			t.Fatal(err)
 		}
 		var want Picture
-		if err := s.decodeInto(&want, i); err != nil {
+		if err := s.d.PictureInto(&want, i); err != nil {
 			t.Fatal(err)
 		}
 		if p.Width != want.Width || p.Height != want.Height || !bytes.Equal(p.Pix, want.Pix) {
@@ -89,8 +89,8 @@ func settle(t testing.TB, s *Store, stored int) {
 func TestStoreKeepsPictures(t *testing.T) {
 	for _, short := range []int{0, 20} {
 		root, dir := storeSet(t, 50), t.TempDir()
-		d := openSet(t, root)
-		s := openStore(t, d, StoreOptions{Dir: dir, ShortSide: short})
+		d := openSet(t, root).Scaled(short)
+		s := openStore(t, d, StoreOptions{Dir: dir})
 		n, bytes := s.Plan()
 		if n != 50 || bytes <= 0 {
 			t.Errorf("plan of %d pictures, %d bytes", n, bytes)
@@ -109,7 +109,7 @@ func TestStoreKeepsPictures(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		again := openStore(t, openSet(t, root), StoreOptions{Dir: dir, ShortSide: short})
+		again := openStore(t, openSet(t, root).Scaled(short), StoreOptions{Dir: dir})
 		checkAll(t, again)
 		if st := again.Stats(); st.Misses != 0 || st.Hits != 50 {
 			t.Errorf("the second run: %+v", st)
@@ -447,7 +447,7 @@ func TestStoresListAndClear(t *testing.T) {
 		settle(t, s, 6)
 		s.Close()
 	}
-	busy := openStore(t, openSet(t, one), StoreOptions{Dir: dir, ShortSide: 16})
+	busy := openStore(t, openSet(t, one).Scaled(16), StoreOptions{Dir: dir})
 	keep := filepath.Join(dir, "precious")
 	if err := os.WriteFile(keep, nil, 0o666); err != nil {
 		t.Fatal(err)

@@ -59,6 +59,20 @@ func storeDir(dir string) (string, error) {
 
 // summarize looks at a folder; ok is false when it is no store of ours.
 func summarize(folder string) (s StoreSummary, ok bool) {
+	if s, ok = describe(folder); !ok {
+		return s, false
+	}
+	if sh, err := openShelf(folder, false); err == nil {
+		slots := map[storeKey]slot{}
+		sh.refresh(slots)
+		s.Pictures = len(slots)
+		sh.close()
+	}
+	return s, true
+}
+
+// describe is summarize without counting the pictures.
+func describe(folder string) (s StoreSummary, ok bool) {
 	b, err := os.ReadFile(filepath.Join(folder, storeInfoName))
 	if err != nil {
 		return s, false
@@ -77,12 +91,6 @@ func summarize(folder string) (s StoreSummary, ok bool) {
 				s.Modified = fi.ModTime()
 			}
 		}
-	}
-	if sh, err := openShelf(folder, false); err == nil {
-		slots := map[storeKey]slot{}
-		sh.refresh(slots)
-		s.Pictures = len(slots)
-		sh.close()
 	}
 	lock := flock.New(filepath.Join(folder, "lock"))
 	got, err := lock.TryRLock()
@@ -114,6 +122,33 @@ func ClearStores(dir, source string) (freed int64, err error) {
 		}
 	}
 	return freed, nil
+}
+
+// goneFor is how long the store of a source that is not there any more is
+// kept: the disk it lies on may come back.
+const goneFor = 7 * 24 * time.Hour
+
+// pruneStores removes what nobody will read again from the folder of stores:
+// the stores of older decoders, and those whose source has been gone for
+// long. Failures are left to the next time.
+func pruneStores(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		folder := filepath.Join(dir, e.Name())
+		s, ok := describe(folder)
+		if !ok || s.InUse || s.Current && (s.Source == planetsWord || time.Since(s.Modified) < goneFor || exists(s.Source)) {
+			continue
+		}
+		_, _ = removeStore(folder)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // removeStore moves the folder aside first, so that a process that writes to

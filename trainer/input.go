@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -45,6 +46,23 @@ func loader(r Recipe, set *data.Dataset, pictures augment.Source, indices []int,
 	return augment.NewLoader(pipeline, pictures, indices, labels, o)
 }
 
+// Pictures are the pictures of a set as the recipe has them decoded: whole for
+// exact pixels; for fast ones scaled to a short side a little larger than what
+// the network sees, which is where the one sampling begins.
+func (r Recipe) Pictures(set *data.Dataset) *data.Dataset { return set.Scaled(r.shortSide()) }
+
+// fastShort is the short side of a decoded picture over the network's size in
+// fast mode: room for the zoom, and still few pixels to sample from.
+const fastShort = 1.28
+
+// shortSide is that of a decoded picture in pixels; 0 leaves it whole.
+func (r Recipe) shortSide() int {
+	if r.Pixels != "fast" {
+		return 0
+	}
+	return int(math.Ceil(fastShort*float64(r.Size)/16)) * 16
+}
+
 // TrainingLoader makes the batches that Fit trains on. The caller closes it.
 func TrainingLoader(r Recipe, set *data.Dataset, pictures augment.Source) (*augment.Loader, error) {
 	train, _, err := split(set, r)
@@ -60,7 +78,7 @@ func Explain(r Recipe, set *data.Dataset, index int) ([]augment.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	picture, err := set.Picture(index)
+	picture, err := r.Pictures(set).Picture(index)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (s *Saved) Evaluate(ctx context.Context, set *data.Dataset, skip func(index
 	for i := range all {
 		all[i] = i
 	}
-	batches, err := loader(s.Recipe, set, set, all, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
+	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), all, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +117,15 @@ type Probability struct {
 	Probability float64 `json:"probability"`
 }
 
+// DecodeOptions say how pictures are decoded for Predict: as in training.
+func (s *Saved) DecodeOptions() data.DecodeOptions {
+	return data.DecodeOptions{ShortSide: s.Recipe.shortSide()}
+}
+
 // Predict tells what the model makes of one decoded picture, by the same
 // arithmetic as validation.
 func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {
+	picture = picture.Scaled(s.Recipe.shortSide())
 	size := int64(s.Recipe.Size)
 	pixels := make([]float32, s.pipeline.Elements())
 	neutral := augment.Neutral()

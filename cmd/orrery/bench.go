@@ -111,7 +111,7 @@ func benchData(c *cli.Context, recipe trainer.Recipe) ([]benchRow, error) {
 		return nil, err
 	}
 	defer set.Close()
-	pictures := data.NewCache(set, 0)
+	pictures := data.NewCache(recipe.Pictures(set), 0)
 	defer pictures.Close()
 	var rows []benchRow
 	for _, input := range []string{"jpeg", "store"} { // the first fills the cache for the second
@@ -171,7 +171,7 @@ func benchTraining(ctx context.Context, recipe trainer.Recipe, set *data.Dataset
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
-	pictures := data.NewCache(set, 0)
+	pictures := data.NewCache(recipe.Pictures(set), 0)
 	defer pictures.Close()
 	watch := &stopwatch{}
 	if _, err = trainer.Fit(ctx, recipe, set, trainer.Options{

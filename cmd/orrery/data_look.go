@@ -73,7 +73,7 @@ func dataShow(c *cli.Context) error {
 		return err
 	}
 	defer set.Close()
-	images, titles, err := trainer.FirstPictures(recipe, set, set, n)
+	images, titles, err := trainer.FirstPictures(recipe, set, recipe.Pictures(set), n)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/trainer"
 )
 
 // openSet opens the pictures and says in the log what was found.
@@ -19,4 +20,14 @@ func openSet(c *cli.Context, source string, log *slog.Logger) (*data.Dataset, er
 	}
 	log.Info("pictures found", "data", source, "images", len(set.Samples), "classes", len(set.Classes), "skipped", len(set.Skipped))
 	return set, nil
+}
+
+func storeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "store", Usage: "keep decoded pictures from run to run below `DIR`; off keeps them in memory only", DefaultText: "in the user's cache"}
+}
+
+// keepPictures gives the set's decoded pictures as --store keeps them. The
+// caller closes them before the set.
+func keepPictures(c *cli.Context, recipe trainer.Recipe, set *data.Dataset) (data.Pictures, error) {
+	return data.Keep(recipe.Pictures(set), c.String("store"), newLogger(c.App.ErrWriter))
 }

@@ -30,6 +30,7 @@ func ladderCommand() *cli.Command {
 			&cli.IntFlag{Name: "seeds", Usage: "train every rung with N seeds, from --seed on", Value: 1},
 			&cli.BoolFlag{Name: "carry", Usage: "start each rung from the weights of the one before, where layers fit"},
 			outputFlag("runs/NAME-ladder, then NAME-ladder-2, ..."),
+			storeFlag(),
 			jsonFlag(),
 		),
 		Action: ladder,
@@ -64,7 +65,12 @@ func ladder(c *cli.Context) error {
 		return err
 	}
 	defer set.Close()
-	climb := &climb{dir: dir, set: set, pictures: data.NewCache(set, 0), carry: c.Bool("carry")}
+	pictures, err := keepPictures(c, recipe, set)
+	if err != nil {
+		return err
+	}
+	defer pictures.Close()
+	climb := &climb{dir: dir, set: set, pictures: pictures, carry: c.Bool("carry")}
 	for i, rung := range trainer.Rungs(recipe) {
 		if err := climb.rung(c, i, rung, seeds); err != nil {
 			return err
@@ -77,7 +83,7 @@ func ladder(c *cli.Context) error {
 type climb struct {
 	dir      string
 	set      *data.Dataset
-	pictures *data.Cache
+	pictures data.Pictures
 	carry    bool
 	rungs    []trainer.RungResult
 }

@@ -23,8 +23,18 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asOrrery) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "orrery-test-cache-")
+	if err != nil {
+		panic(err)
+	}
+	userCache = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
+
+// userCache is the user's cache folder of the processes under test.
+var userCache string
 
 // An outcome is what one orrery process left.
 type outcome struct {
@@ -41,7 +51,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	}
 	c := exec.Command(self, args...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), asOrrery+"=1")
+	c.Env = append(os.Environ(), asOrrery+"=1", "XDG_CACHE_HOME="+userCache)
 	return c
 }
 

@@ -23,6 +23,7 @@ func trainCommand() *cli.Command {
 		ArgsUsage: "DATA",
 		Flags: append(append(recipeFlags(), durableFlags()...),
 			outputFlag("runs/NAME, then NAME-2, ..."),
+			storeFlag(),
 			&cli.BoolFlag{Name: "print-recipe", Usage: "print the recipe and stop"},
 			jsonFlag(),
 		),
@@ -99,11 +100,16 @@ func (j *training) run(c *cli.Context, watchers ...trainer.Watcher) (*trainer.Re
 		return nil, err
 	}
 	defer set.Close()
-	return j.runOn(c, set, data.NewCache(set, 0), watchers...)
+	pictures, err := keepPictures(c, j.recipe, set)
+	if err != nil {
+		return nil, err
+	}
+	defer pictures.Close()
+	return j.runOn(c, set, pictures, watchers...)
 }
 
 // runOn trains on a set that is open, with its decoded pictures.
-func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures *data.Cache, watchers ...trainer.Watcher) (result *trainer.Result, err error) {
+func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictures, watchers ...trainer.Watcher) (result *trainer.Result, err error) {
 	folder, err := j.openFolder(c, set)
 	if err != nil {
 		return nil, err
