@@ -28,24 +28,34 @@ func TestMain(m *testing.M) {
 }
 
 // TestKilled kills collecting again and again. After each time every picture in the set is whole and known, and none kept before is
-// missing; at the end all are there. $ORRERY_KILLS sets how often.
+// missing; at the end all are there.
 func TestKilled(t *testing.T) {
 	w := collecttest.New(t)
 	w.Width, w.Height = 160, 120
-	kills := collecttest.Kills(8)
-	each := 40 + 2*kills
+	const each = 300
 	w.Fill(each, "earth", "mars")
-	dir := t.TempDir()
-	o := options(w, dir, "earth", "mars")
-	o.Max = each
-	arguments, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
+	var o Options
+	var dir, arguments string
+	before, killed, sets := 0, 0, 0
+	begin := func() {
+		dir = t.TempDir()
+		o = options(w, dir, "earth", "mars")
+		o.Max = each
+		text, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, arguments, sets = 0, string(text), sets+1
 	}
-	before, killed := 0, 0
-	for range kills {
-		if collecttest.Kill(t, 400*time.Millisecond, "collect", string(arguments)) {
+	begin()
+	for killed < collecttest.Kills(8) {
+		if collecttest.Kill(t, 400*time.Millisecond, "collect", arguments) {
 			killed++
+		} else { // it was through before it could be killed
+			if n := checkSet(t, dir); n != 2*each {
+				t.Fatalf("%d pictures at the end, want %d", n, 2*each)
+			}
+			begin()
 		}
 		s, err := set.Open(dir, set.Options{}) // finishes what was begun
 		if err != nil {
@@ -64,7 +74,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("killed %d times at work, %d pictures before the last run", killed, before)
+	t.Logf("killed %d times at work on %d sets, %d pictures in the last before its last run", killed, sets, before)
 	if n := checkSet(t, dir); n != 2*each || summary.Classes["earth"].Kept != each {
 		t.Errorf("%d pictures at the end, want %d: %+v", n, 2*each, summary)
 	}

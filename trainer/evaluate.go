@@ -3,8 +3,6 @@ package trainer
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"math"
 	"slices"
 
@@ -104,33 +102,11 @@ func (t *tally) evaluation() *Evaluation {
 
 // evaluate runs the model in evaluation mode over every batch of it.
 func evaluate(ctx context.Context, model models.Model, device torch.Device, set *data.Dataset, it *augment.Iterator) (*Evaluation, error) {
-	defer it.Close()
-	model.Train(false)
-	defer model.Train(true)
 	counted := newTally(set)
-	for {
-		batch, err := it.Next()
-		if errors.Is(err, io.EOF) {
-			return counted.evaluation(), nil
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		err = torch.Try(func() {
-			scope := torch.NewScope()
-			defer scope.Close()
-			torch.NoGrad(func() {
-				counted.add(torch.Values[float32](model.Logits(pictures(batch, device)).To(cpu())), batch.Indices, batch.Labels)
-			})
-		})
-		batch.Release()
-		if err != nil {
-			return nil, err
-		}
+	if err := forward(ctx, model, device, it, counted.add); err != nil {
+		return nil, err
 	}
+	return counted.evaluation(), nil
 }
 
 func argmax(row []float32) int {

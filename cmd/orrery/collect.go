@@ -31,6 +31,8 @@ func collectCommand() *cli.Command {
 			&cli.IntFlag{Name: "min-side", Usage: "drop pictures with a side under `N` pixels"},
 			&cli.BoolFlag{Name: "keep-alike", Usage: "keep near duplicates"},
 			&cli.DurationFlag{Name: "timeout", Usage: "of one download", Value: time.Minute},
+			&cli.Int64Flag{Name: "max-bytes", Usage: "of one download", Value: 32 << 20},
+			&cli.StringFlag{Name: "proxy", Usage: "`ADDRESS` of an HTTP proxy; none is used unless named"},
 			&cli.StringFlag{Name: "contact", Usage: "address that servers' keepers can write to", EnvVars: []string{"ORRERY_CONTACT"}},
 			&cli.BoolFlag{Name: "allow-private", Usage: "reach loopback and private networks"},
 			jsonFlag(),
@@ -43,24 +45,21 @@ func collectPictures(c *cli.Context) error {
 	if c.String("into") == "" {
 		return usagef("collect needs a folder for the set: --into DIR")
 	}
-	log := newLogger(c.App.ErrWriter)
-	spoke := time.Now()
+	bars := newCollectBars(c.App.ErrWriter)
+	log := newLogger(bars.w)
 	o := collect.Options{
 		Into: c.String("into"), Classes: c.Args().Slice(), Max: c.Int("max"), Query: c.String("query"), Sources: c.StringSlice("source"),
 		CSV: c.StringSlice("csv"), URLs: c.StringSlice("urls"),
 		MaxSide: c.Int("max-side"), MinSide: c.Int("min-side"), KeepAlike: c.Bool("keep-alike"), Timeout: c.Duration("timeout"),
 		Contact: c.String("contact"), AllowPrivate: c.Bool("allow-private"),
-		Notice: func(line string) { log.Warn(line) },
-		Progress: func(p collect.Progress) {
-			if time.Since(spoke) > plainEvery/5 {
-				spoke = time.Now()
-				log.Info("collecting", "class", p.Class, "kept", p.Kept, "wanted", p.Wanted, "found", p.Found, "dropped", p.Dropped, "MB", p.Bytes>>20)
-			}
-		},
+		MaxBytes: c.Int64("max-bytes"), Proxy: c.String("proxy"),
+		Notice:   func(line string) { log.Warn(line) },
+		Progress: bars.show,
 	}
 	o.Filters.Licence, o.Filters.Size, o.Filters.Layout = c.String("license"), c.String("image-size"), c.String("layout")
 	o.Filters.Type, o.Filters.Colour = c.String("type"), c.String("color")
 	summary, err := collect.Run(c.Context, o)
+	bars.end()
 	if collect.IsUsage(err) {
 		return usageError{err}
 	}

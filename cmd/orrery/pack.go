@@ -30,7 +30,9 @@ func packCommand() *cli.Command {
 			if archive == "" {
 				archive = dir + ".zip"
 			}
-			summary, err := pack.Pack(c.Context, dir, archive, pack.Options{Format: c.String("format"), Replace: c.Bool("replace")})
+			show, end := countBar(c.App.ErrWriter, "packing", "bytes")
+			summary, err := pack.Pack(c.Context, dir, archive, pack.Options{Format: c.String("format"), Replace: c.Bool("replace"), Progress: show})
+			end()
 			return printPacked(c, summary, err)
 		},
 	}
@@ -53,7 +55,9 @@ func unpackCommand() *cli.Command {
 			if dir == "" {
 				dir = runName(archive)
 			}
-			summary, err := pack.Unpack(c.Context, archive, dir, pack.UnpackOptions{})
+			show, end := countBar(c.App.ErrWriter, "unpacking", "bytes")
+			summary, err := pack.Unpack(c.Context, archive, dir, pack.UnpackOptions{Progress: show})
+			end()
 			return printPacked(c, summary, err)
 		},
 	}

@@ -17,22 +17,25 @@ type Catalogue struct {
 	set    *set.Set
 	thumbs *thumbs
 
-	mu        sync.RWMutex
-	items     []*Item
-	byFile    map[string]*Item
-	measured  int
-	pairs     [][2]int // numbers of near duplicates
-	paired    int      // how many pictures were measured when the pairs were last found
-	predicted bool
-	version   int // of the places of pictures; grows with each step
+	mu       sync.RWMutex
+	items    []*Item
+	byFile   map[string]*Item
+	measured int
+	pairs    [][2]int // numbers of near duplicates
+	paired   int      // how many pictures were measured when the pairs were last found
+	version  int      // of the places of pictures; grows with each step
+
+	predictions *Predictions // nil for none
+	toAsk       int          // pictures the network is shown
+	asked       int          // of these, how many it has seen
 
 	stepping sync.Mutex // one step at a time
 	pairing  sync.Mutex
 }
 
 // OpenCatalogue lists the pictures of a set. predictions may be nil.
-func OpenCatalogue(s *set.Set, predictions []Prediction) (*Catalogue, error) {
-	c := &Catalogue{set: s, byFile: map[string]*Item{}, predicted: len(predictions) > 0}
+func OpenCatalogue(s *set.Set, predictions *Predictions) (*Catalogue, error) {
+	c := &Catalogue{set: s, byFile: map[string]*Item{}}
 	pictures, err := s.Scan()
 	if err != nil {
 		return nil, err
@@ -145,7 +148,7 @@ func compare(sort string, a, b *Item) int {
 	case "odd-aspect":
 		return cmp.Or(last(a.Width == 0, b.Width == 0), cmp.Compare(b.oddness(), a.oddness()))
 	case "highest-loss":
-		return cmp.Or(last(a.Predicted == "", b.Predicted == ""), cmp.Compare(b.Loss, a.Loss))
+		return cmp.Or(last(!a.lost, !b.lost), cmp.Compare(b.Loss, a.Loss))
 	case "lowest-confidence":
 		return cmp.Or(last(a.Predicted == "", b.Predicted == ""), cmp.Compare(a.Probability, b.Probability))
 	}
@@ -182,13 +185,15 @@ type State struct {
 	Measured    int          `json:"measured"`
 	Pictures    int          `json:"pictures"` // to be measured
 	Predictions bool         `json:"predictions"`
+	Asked       int          `json:"asked"` // pictures the network has seen since the page was opened
+	ToAsk       int          `json:"to_ask"`
 }
 
 // State counts.
 func (c *Catalogue) State() State {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	s := State{Set: c.set.Dir(), Version: c.version, Measured: c.measured, Pictures: len(c.items), Predictions: c.predicted, Classes: []ClassCount{}}
+	s := State{Set: c.set.Dir(), Version: c.version, Measured: c.measured, Pictures: len(c.items), Predictions: c.predictions != nil, Asked: c.asked, ToAsk: c.toAsk, Classes: []ClassCount{}}
 	counts := map[string]int{}
 	for _, item := range c.items {
 		switch {

@@ -28,12 +28,16 @@ type Item struct {
 	LicenseURL  string  `json:"license_url,omitempty"`
 	Page        string  `json:"page,omitempty"`
 	Predicted   string  `json:"predicted,omitempty"`
-	Probability float64 `json:"probability,omitempty"`
-	Loss        float64 `json:"loss,omitempty"`
+	Probability float64 `json:"probability,omitempty"` // of the class predicted
+	Loss        float64 `json:"loss,omitempty"`        // cross entropy of the class it is in, in nats
 
 	key      string // changes with the content, stays when the file moves
 	measured bool
 	hash     string
+
+	classes       []string  // of probabilities
+	probabilities []float32 // nil: the network has not seen it
+	lost          bool      // Loss is known
 }
 
 // pixels is the area, for sorting.
@@ -54,6 +58,7 @@ func (i *Item) name() string { return strings.TrimPrefix(i.File, set.TrashDir+"/
 func (i *Item) place(file string) {
 	i.File, i.Class = file, set.ClassOf(file)
 	i.Trashed = strings.HasPrefix(file, set.TrashDir+"/")
+	i.lose()
 }
 
 // contentKey names a picture's content by its first bytes, its length and its time, which moving it leaves alone.

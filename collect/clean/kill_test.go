@@ -70,7 +70,7 @@ func sums(t *testing.T, dir string) string {
 }
 
 // TestKilled kills a process that throws out, restores, moves and renames at random. No picture is ever lost or doubled, the journal
-// stays readable, and undoing all steps brings every picture back to where it was. $ORRERY_KILLS sets how often.
+// stays readable, and undoing all steps brings every picture back to where it was.
 func TestKilled(t *testing.T) {
 	dir := newSet(t, 10, "earth", "mars", "saturn")
 	places, want := tree(t, dir), sums(t, dir)

@@ -16,7 +16,7 @@ import (
 // ListOptions say what List lists.
 type ListOptions struct {
 	View
-	Predictions string              // a file or run folder for ReadPredictions, "" for none
+	Predictions *Predictions        // nil for none
 	Progress    func(done, all int) // while pictures are read, nil for silence
 }
 
@@ -25,19 +25,12 @@ func List(ctx context.Context, dir string, o ListOptions) ([]Item, error) {
 	if err := o.View.Check(); err != nil {
 		return nil, err
 	}
-	var predictions []Prediction
-	var err error
-	if o.Predictions != "" {
-		if predictions, err = ReadPredictions(o.Predictions); err != nil {
-			return nil, err
-		}
-	}
 	s, err := set.Open(dir, set.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	c, err := OpenCatalogue(s, predictions)
+	c, err := OpenCatalogue(s, o.Predictions)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +39,9 @@ func List(ctx context.Context, dir string, o ListOptions) ([]Item, error) {
 		o.Progress = func(int, int) {}
 	}
 	if err := c.Measure(ctx, 0, o.Progress); err != nil {
+		return nil, err
+	}
+	if err := c.Predict(ctx, o.Progress); err != nil {
 		return nil, err
 	}
 	c.findPairs()

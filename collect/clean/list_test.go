@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"image"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,9 +55,14 @@ func variety(t *testing.T) string {
 
 func TestList(t *testing.T) {
 	dir := variety(t)
-	predictions := filepath.Join(t.TempDir(), "predictions.json")
-	write(t, predictions, []byte(`[{"path":"/elsewhere/earth/plain.jpg","class":"mars","probability":0.4,"loss":2.5},
-		{"path":"earth/small.jpg","class":"earth","probability":0.9,"loss":0.1},{"path":"mars/wide.jpg","class":"mars","probability":0.6,"loss":0.5},{"path":"gone.jpg","class":"x"}]`))
+	predictions := &Predictions{Classes: []string{"earth", "mars"}, Pictures: []Prediction{{"earth/plain.jpg", []float64{0.1, 0.9}}, {"mars/wide.jpg", []float64{0.4, 0.6}},
+		{"gone.jpg", []float64{1, 0}}}}
+	var shown []string
+	predictions.More = func(_ context.Context, files []string, found func(string, []float64)) error {
+		shown = files
+		found("earth/small.jpg", []float64{0.95, 0.05})
+		return nil
+	}
 	for name, one := range map[string]struct {
 		view View
 		want []string // the first
@@ -71,7 +77,7 @@ func TestList(t *testing.T) {
 		"odd aspect":          {View{Sort: "odd-aspect"}, []string{"mars/wide.jpg"}, 6},
 		"unreadable":          {View{Filter: "unreadable"}, []string{"mars/broken.jpg"}, 1},
 		"highest loss":        {View{Sort: "highest-loss"}, []string{"earth/plain.jpg", "mars/wide.jpg", "earth/small.jpg"}, 6},
-		"lowest confidence":   {View{Sort: "lowest-confidence"}, []string{"earth/plain.jpg", "mars/wide.jpg", "earth/small.jpg"}, 6},
+		"lowest confidence":   {View{Sort: "lowest-confidence"}, []string{"mars/wide.jpg", "earth/plain.jpg", "earth/small.jpg"}, 6},
 		"predicted otherwise": {View{Filter: "predicted-otherwise"}, []string{"earth/plain.jpg"}, 1},
 		"trash":               {View{Trash: true}, nil, 0},
 	} {
@@ -80,6 +86,9 @@ func TestList(t *testing.T) {
 			t.Errorf("%s: %v, want %v first of %d", name, got, one.want, one.all)
 		}
 	}
+	if want := []string{"earth/blurred.jpg", "earth/small.jpg", "mars/broken.jpg", "mars/copy.jpg"}; !cmp.Equal(shown, want) {
+		t.Errorf("the network was shown %v, want what nothing was known of: %v", shown, want)
+	}
 	for _, view := range []View{{Sort: "size"}, {Filter: "none"}} {
 		if _, err := List(context.Background(), dir, ListOptions{View: view}); err == nil || !strings.Contains(err.Error(), "choose one of") {
 			t.Errorf("%+v: %v", view, err)
@@ -87,29 +96,55 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestReadPredictions(t *testing.T) {
-	want := []Prediction{{Path: "earth/a.jpg", Class: "mars", Probability: 0.5}}
-	dir := t.TempDir()
-	for text, want := range map[string][]Prediction{
-		`[{"path":"earth/a.jpg","class":"mars","probability":0.5,"top":[{"class":"mars"}]}]`:                          want,
-		`{"predictions":[{"path":"earth/a.jpg","class":"mars","probability":0.5}]}`:                                   want,
-		"{\"path\":\"earth/a.jpg\",\"class\":\"mars\",\"probability\":0.5}\n{\"path\":\"b.jpg\",\"class\":\"earth\"}": append(want[:1:1], Prediction{Path: "b.jpg", Class: "earth"}),
-		`{"classes":["a"],"top_losses":[{"path":"earth/a.jpg","actual":"earth","predicted":"mars","loss":3}]}`:        {{Path: "earth/a.jpg", Predicted: "mars", Loss: 3}},
-	} {
-		name := filepath.Join(dir, "evaluation.json")
-		write(t, name, []byte(text))
-		for _, given := range []string{name, dir} {
-			got, err := ReadPredictions(given)
-			if err != nil || !cmp.Equal(got, want) {
-				t.Errorf("%s: %+v, %v", text, got, err)
-			}
+// TestLossFollowsTheClass moves a picture to where the network saw it: the loss is of the class it is in, and a class that the network
+// does not know has none.
+func TestLossFollowsTheClass(t *testing.T) {
+	dir := newSet(t, 2, "earth", "mars")
+	s, err := set.Open(dir, set.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c, err := OpenCatalogue(s, &Predictions{Classes: []string{"earth", "mars"}, Pictures: []Prediction{{"earth/001.jpg", []float64{0.25, 0.75}}, {"earth/002.jpg", []float64{0, 1}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, one := range []struct {
+		to        string
+		loss      float64
+		otherwise int
+	}{{"earth", -math.Log(0.25), 2}, {"mars", -math.Log(0.75), 1}, {"venus", 0, 2}, {"earth", -math.Log(0.25), 2}} {
+		if _, err := c.Do(Step{Do: "move", IDs: []int{0}, To: one.to}); err != nil {
+			t.Fatal(err)
+		}
+		item, _ := c.Item(0)
+		otherwise, _ := c.Items(View{Filter: "predicted-otherwise"})
+		if math.Abs(item.Loss-one.loss) > 1e-6 || item.Predicted != "mars" || len(otherwise) != one.otherwise {
+			t.Errorf("in %s: %+v, %d predicted otherwise, want a loss of %g and %d", one.to, item, len(otherwise), one.loss, one.otherwise)
 		}
 	}
-	for _, text := range []string{"", "[]", "{}", "nonsense", `[{"path":7}]`} {
-		name := filepath.Join(dir, "bad.json")
-		write(t, name, []byte(text))
-		if _, err := ReadPredictions(name); err == nil {
-			t.Errorf("%q is taken for predictions", text)
+	if item, _ := c.Item(1); math.IsInf(item.Loss, 0) || item.Loss < 60 {
+		t.Errorf("a probability of 0 has the loss %g", item.Loss)
+	}
+}
+
+func TestReadPredictions(t *testing.T) {
+	run := t.TempDir()
+	if got, err := ReadPredictions(run); got != nil || err != nil {
+		t.Errorf("a run that was not validated: %v, %v", got, err)
+	}
+	write(t, filepath.Join(run, "evaluation.json"), []byte(`{"classes":["earth","mars"],"images":2}`))
+	write(t, filepath.Join(run, "predictions.csv"), []byte("path,label,p0,p1\nearth/a.jpg,0,0.25,0.75\n\"mars/b, c.jpg\",1,1e-09,1\n"))
+	got, err := ReadPredictions(run)
+	want := []Prediction{{"earth/a.jpg", []float64{0.25, 0.75}}, {"mars/b, c.jpg", []float64{1e-9, 1}}}
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, text := range []string{"", "nonsense", "path,label,p0\n", "path,label,p0,p1\na,0,NaN,1\n", "path,label,p0,p1\na,0,2,1\n", "path,label,p0,p1\na,0,1\n"} {
+		write(t, filepath.Join(run, "predictions.csv"), []byte(text))
+		if got, err := ReadPredictions(run); err == nil || !strings.Contains(err.Error(), "predictions.csv") {
+			t.Errorf("%q is taken for %v: %v", text, got, err)
 		}
 	}
 }

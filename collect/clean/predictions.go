@@ -1,100 +1,165 @@
 package clean
 
 import (
-	"bytes"
+	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
+	"strconv"
 )
 
-// Prediction is what a trained model said of a picture.
-type Prediction struct {
-	Path        string  `json:"path"`
-	Class       string  `json:"class"`
-	Predicted   string  `json:"predicted"` // evaluation.json's name for the class
-	Probability float64 `json:"probability"`
-	Loss        float64 `json:"loss"`
+// Predictions are what a trained network says of the pictures of a set.
+type Predictions struct {
+	Classes  []string     // the network's
+	Pictures []Prediction // known already
+
+	// More, when set, shows the network the files given, paths within the set, and calls found with the probability of each class. It
+	// may leave out files that it cannot read.
+	More func(ctx context.Context, files []string, found func(file string, probabilities []float64)) error
 }
 
-// ReadPredictions reads what predict --json printed (a list, an object with a list, or an object a line), or the evaluation.json of
-// a run; given a run folder, its evaluation.json.
-func ReadPredictions(name string) ([]Prediction, error) {
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		name = filepath.Join(name, "evaluation.json")
-	}
+// Prediction is the probability of each of the network's classes for one picture.
+type Prediction struct {
+	Path          string // slash-separated, relative to the set
+	Probabilities []float64
+}
+
+// ReadPredictions reads a run's predictions.csv, the pictures it was validated on, with the classes of its evaluation.json. A run without
+// them knows none.
+func ReadPredictions(run string) ([]Prediction, error) {
+	name := filepath.Join(run, "evaluation.json")
 	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("predictions: %w", err)
+		return nil, err
 	}
-	var predictions []Prediction
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	for {
-		var value json.RawMessage
-		err := decoder.Decode(&value)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("predictions %s: not JSON: %w", name, err)
-		}
-		some, err := predictionsIn(value)
-		if err != nil {
-			return nil, fmt.Errorf("predictions %s: %w", name, err)
-		}
-		predictions = append(predictions, some...)
+	var evaluation struct {
+		Classes []string `json:"classes"`
 	}
-	if len(predictions) == 0 {
-		return nil, fmt.Errorf("predictions %s: holds none; give what orrery predict --json printed, or a run folder", name)
+	if err := json.Unmarshal(data, &evaluation); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	name = filepath.Join(run, "predictions.csv")
+	file, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	predictions, err := readPredictions(file, len(evaluation.Classes))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return predictions, nil
 }
 
-func predictionsIn(value json.RawMessage) ([]Prediction, error) {
-	if value[0] == '[' {
-		var list []Prediction
-		return list, json.Unmarshal(value, &list)
+// readPredictions reads the columns path, label, p0, p1 and so on. The label is what the picture was when the run was made; its folder
+// says what it is now.
+func readPredictions(r io.Reader, classes int) ([]Prediction, error) {
+	rows := csv.NewReader(r)
+	rows.FieldsPerRecord = classes + 2
+	rows.ReuseRecord = true
+	header, err := rows.Read()
+	if err != nil || header[0] != "path" || header[1] != "label" {
+		return nil, fmt.Errorf("want the columns path, label and %d probabilities: %v", classes, err)
 	}
-	var object struct {
-		Prediction
-		Predictions []Prediction `json:"predictions"`
-		TopLosses   []Prediction `json:"top_losses"`
+	var predictions []Prediction
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return predictions, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		p := Prediction{row[0], make([]float64, classes)}
+		for i := range p.Probabilities {
+			if p.Probabilities[i], err = strconv.ParseFloat(row[2+i], 64); err != nil || !(p.Probabilities[i] >= 0 && p.Probabilities[i] <= 1.0001) {
+				line, _ := rows.FieldPos(2 + i)
+				return nil, fmt.Errorf("line %d: %q is not a probability", line, row[2+i])
+			}
+		}
+		predictions = append(predictions, p)
 	}
-	if err := json.Unmarshal(value, &object); err != nil {
-		return nil, err
-	}
-	list := append(object.Predictions, object.TopLosses...)
-	if object.Path != "" {
-		list = append(list, object.Prediction)
-	}
-	return list, nil
 }
 
-// take notes predictions with their pictures. A path may be absolute, or begin above the set: its last two parts, class and file, decide
-// when it is not a path within the set.
-func (c *Catalogue) take(predictions []Prediction) {
-	bySuffix := map[string]*Item{}
-	for _, item := range c.items {
-		bySuffix[item.Class+"/"+path.Base(item.File)] = item
+// take notes the predictions known already with their pictures.
+func (c *Catalogue) take(p *Predictions) {
+	if p == nil {
+		return
 	}
-	for _, p := range predictions {
-		file := path.Clean(filepath.ToSlash(p.Path))
-		item := c.byFile[file]
-		if item == nil {
-			parts := strings.Split(file, "/")
-			item = bySuffix[strings.Join(parts[max(0, len(parts)-2):], "/")]
+	c.predictions = p
+	for _, prediction := range p.Pictures {
+		if item := c.byFile[prediction.Path]; item != nil {
+			item.guess(p.Classes, prediction.Probabilities)
 		}
-		if item == nil {
-			continue
+	}
+}
+
+// Predict shows the network every picture outside the trash of which nothing is known yet. report is called with how many are done.
+func (c *Catalogue) Predict(ctx context.Context, report func(done, all int)) error {
+	if c.predictions == nil || c.predictions.More == nil {
+		return nil
+	}
+	var files []string
+	items := map[string]*Item{} // by the file as it was given: steps may move it meanwhile
+	c.mu.Lock()
+	for _, item := range c.items {
+		if item.File != "" && !item.Trashed && item.probabilities == nil {
+			files = append(files, item.File)
+			items[item.File] = item
 		}
-		item.Predicted = p.Class
-		if p.Predicted != "" {
-			item.Predicted = p.Predicted
+	}
+	c.toAsk = len(files)
+	c.mu.Unlock()
+	if len(files) == 0 {
+		return nil
+	}
+	return c.predictions.More(ctx, files, func(file string, probabilities []float64) {
+		c.mu.Lock()
+		if item := items[file]; item != nil {
+			item.guess(c.predictions.Classes, probabilities)
+			c.asked++
 		}
-		item.Probability, item.Loss = p.Probability, p.Loss
+		asked := c.asked
+		c.mu.Unlock()
+		report(asked, len(files))
+	})
+}
+
+// guess notes what the network said.
+func (i *Item) guess(classes []string, probabilities []float64) {
+	best := 0
+	i.classes, i.probabilities = classes, make([]float32, len(probabilities))
+	for at, p := range probabilities {
+		i.probabilities[at] = float32(p)
+		if p > probabilities[best] {
+			best = at
+		}
+	}
+	i.Predicted, i.Probability = classes[best], probabilities[best]
+	i.lose()
+}
+
+// leastProbability is what a smaller one counts as: the loss ends at 69.
+const leastProbability = 1e-30
+
+// lose computes the loss, in nats, of the class that the picture is in now. A class that the network does not know has none.
+func (i *Item) lose() {
+	i.Loss, i.lost = 0, false
+	for at, p := range i.probabilities {
+		if i.classes[at] == i.Class {
+			i.Loss, i.lost = max(0, -math.Log(max(float64(p), leastProbability))), true
+		}
 	}
 }

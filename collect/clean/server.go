@@ -25,15 +25,15 @@ var pageFiles embed.FS
 // ServeOptions say how the page is served.
 type ServeOptions struct {
 	Listen      string               // a loopback address, "127.0.0.1:0" when empty: any free port
-	Predictions string               // a file or run folder for ReadPredictions, "" for none
+	Predictions *Predictions         // nil for none
 	Ready       func(address string) // told the page's address, token included, once it answers
 	Notice      func(string)         // one line that the user should see
 }
 
 const (
-	maxBody     = 4 << 20         // bytes of a request
-	flushAfter  = time.Second     // a burst of steps makes one new manifest
-	tellMeasure = time.Second / 2 // how often tabs hear of measuring
+	maxBody    = 4 << 20         // bytes of a request
+	flushAfter = time.Second     // a burst of steps makes one new manifest
+	tellEvery  = time.Second / 2 // how often tabs hear how far measuring and predicting are
 )
 
 // Serve serves the page for a set until the context ends.
@@ -44,19 +44,12 @@ func Serve(ctx context.Context, dir string, o ServeOptions) error {
 	if err := checkListen(o.Listen); err != nil {
 		return err
 	}
-	var predictions []Prediction
-	var err error
-	if o.Predictions != "" {
-		if predictions, err = ReadPredictions(o.Predictions); err != nil {
-			return err
-		}
-	}
 	s, err := set.Open(dir, set.Options{})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	catalogue, err := OpenCatalogue(s, predictions)
+	catalogue, err := OpenCatalogue(s, o.Predictions)
 	if err != nil {
 		return err
 	}
@@ -70,6 +63,7 @@ func Serve(ctx context.Context, dir string, o ServeOptions) error {
 	measuring, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { server.measure(measuring) })
+	background.Go(func() { server.predict(measuring, o.Notice) })
 	background.Go(catalogue.thumbs.prune)
 	if o.Ready != nil {
 		o.Ready(fmt.Sprintf("http://%s/?token=%s", listener.Addr(), token))
@@ -264,17 +258,34 @@ func (s *server) picture(w http.ResponseWriter, r *http.Request) {
 
 // measure reads all pictures in the background, with one worker so that thumbnails on screen come first.
 func (s *server) measure(ctx context.Context) {
-	var mu sync.Mutex
-	var told time.Time
-	err := s.catalogue.Measure(ctx, 1, func(done, all int) {
-		mu.Lock()
-		defer mu.Unlock()
-		if time.Since(told) > tellMeasure || done == all {
-			told = time.Now()
-			s.hub.tell(map[string]int{"measured": done, "pictures": all})
-		}
-	})
+	err := s.catalogue.Measure(ctx, 1, s.now("measured", "pictures"))
 	if err == nil {
 		s.hub.tell(map[string]any{"state": s.catalogue.State()})
+	}
+}
+
+// predict shows the network the pictures it has not seen, in the background.
+func (s *server) predict(ctx context.Context, notice func(string)) {
+	err := s.catalogue.Predict(ctx, s.now("asked", "to_ask"))
+	if err != nil && ctx.Err() == nil {
+		s.hub.tell(map[string]string{"trouble": err.Error()})
+		if notice != nil {
+			notice(err.Error())
+		}
+	}
+	s.hub.tell(map[string]any{"state": s.catalogue.State()})
+}
+
+// now returns a function that tells tabs how far something is, not too often.
+func (s *server) now(done, all string) func(doneNow, allNow int) {
+	var mu sync.Mutex
+	var told time.Time
+	return func(doneNow, allNow int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(told) > tellEvery || doneNow == allNow {
+			told = time.Now()
+			s.hub.tell(map[string]int{done: doneNow, all: allNow})
+		}
 	}
 }

@@ -25,10 +25,11 @@ type Stepped struct {
 
 // Change is a picture's new place.
 type Change struct {
-	ID      int    `json:"id"`
-	File    string `json:"file"`
-	Class   string `json:"class"`
-	Trashed bool   `json:"trashed"`
+	ID      int     `json:"id"`
+	File    string  `json:"file"`
+	Class   string  `json:"class"`
+	Trashed bool    `json:"trashed"`
+	Loss    float64 `json:"loss"` // of the new class
 }
 
 // Do makes a step. A picture that is where the step would put it stays; asking twice does no harm.
@@ -136,7 +137,7 @@ func (c *Catalogue) follow(outcome set.Outcome) Stepped {
 	c.version++
 	stepped := Stepped{Outcome: outcome, Version: c.version}
 	for _, item := range moved {
-		stepped.Changes = append(stepped.Changes, Change{item.ID, item.File, item.Class, item.Trashed})
+		stepped.Changes = append(stepped.Changes, Change{item.ID, item.File, item.Class, item.Trashed, item.Loss})
 	}
 	return stepped
 }

@@ -68,8 +68,13 @@ function showState(news) {
   showMeasured();
 }
 
+const busyMeasuring = (s) => s.measured < s.pictures;
+const busyAsking = (s) => s.asked < s.to_ask;
 function showMeasured() {
-  byId('measured').textContent = state.measured < state.pictures ? 'Reading pictures: ' + state.measured + ' of ' + state.pictures : '';
+  const words = [];
+  if (busyMeasuring(state)) words.push('Reading pictures: ' + state.measured + ' of ' + state.pictures);
+  if (busyAsking(state)) words.push('Asking the network: ' + state.asked + ' of ' + state.to_ask);
+  byId('measured').textContent = words.join('. ');
 }
 
 function showButtons() {
@@ -155,7 +160,7 @@ function follow(changes) {
     lay();
     if (v.sort === 'near-duplicates' || v.filter === 'near-duplicates') reloadSoon();
   }
-  if (entering || v.filter === 'predicted-otherwise') reloadSoon();
+  if (entering || v.filter === 'predicted-otherwise' || v.sort === 'highest-loss') reloadSoon();
   showButtons();
 }
 
@@ -577,17 +582,20 @@ function listen() {
   events.onerror = () => say('The connection to orrery clean is gone. Is it still running?');
   events.onmessage = (event) => {
     const news = JSON.parse(event.data);
+    const wasBusy = [busyMeasuring(state), busyAsking(state)];
     if (news.state) {
-      const measuredNow = state.measured < news.state.pictures && news.state.measured === news.state.pictures;
       const missed = state.version >= 0 && news.state.version > state.version + 1;
       showState(news.state);
       if (news.changes) follow(news.changes);
-      if (missed || measuredNow) reloadSoon();
+      if (missed) reloadSoon();
       if (byId('large').open) showLarge();
-    } else if ('measured' in news) {
+    } else if (news.trouble) {
+      say('The network did not look at the pictures: ' + news.trouble);
+    } else {
       Object.assign(state, news);
       showMeasured();
     }
+    if ((wasBusy[0] && !busyMeasuring(state)) || (wasBusy[1] && !busyAsking(state))) reloadSoon();  // all is known now
   };
 }
 
