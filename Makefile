@@ -22,6 +22,7 @@ setup: ## get what a build needs: compilers, Go, libtorch
 setup-test: ## get what the tests and linters need, too
 	@scripts/setup/system.sh test
 	@scripts/setup/python.sh test >/dev/null
+	@scripts/setup/axe.sh
 	@$(env) scripts/setup/tools.sh
 
 .PHONY: build native

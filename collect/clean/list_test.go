@@ -16,6 +16,7 @@ import (
 
 	"github.com/wangkuiyi/orrery/collect/collecttest"
 	"github.com/wangkuiyi/orrery/collect/set"
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
 
 func names(items []Item) (files []string) {
@@ -258,9 +259,9 @@ func TestHostileNames(t *testing.T) {
 	if strings.ContainsAny(out.String(), "\x1b") || strings.Count(out.String(), "\n") != 2 {
 		t.Errorf("the terminal gets %q", out.String())
 	}
-	ctx := browser(t)
+	b := browser.Open(t)
 	address, token := serve(t, dir, ServeOptions{})
-	p := open(t, ctx, address+"/?token="+token, 1440, 900)
+	p := open(t, b, address+"/?token="+token, 1440, 900)
 	p.until(`tiles.size === 2`)
 	p.choose("class", "class:"+class)
 	p.until(`items.length === 1`)

@@ -1,144 +1,18 @@
 package clean
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
-
-// browser starts a headless browser, or skips the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("CHROME")
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); path == "" && err == nil {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Skip("no chromium in PATH and no $CHROME: the page is not tested in a browser")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1440, 900),
-		chromedp.Flag("disable-dev-shm-usage", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("browser: %v", err)
-	}
-	return ctx
-}
-
-// tab is one page open in the browser.
-type tab struct {
-	t   *testing.T
-	ctx context.Context
-}
-
-func open(t *testing.T, ctx context.Context, address string, width, height int64) *tab {
-	t.Helper()
-	p := &tab{t, ctx}
-	p.do()
-	messages := chromedp.Console(ctx)
-	var over atomic.Bool // the server goes first; then the page's complaints mean nothing
-	t.Cleanup(func() { over.Store(true) })
-	go func() {
-		for message, err := range messages {
-			if err == nil && !over.Load() && (message.Type == chromedp.ConsoleError || message.Type == chromedp.ConsoleException) {
-				t.Errorf("page: %s", message.Text)
-			}
-		}
-	}()
-	var options []chromedp.EmulateViewportOption
-	if width < 600 {
-		options = append(options, chromedp.EmulateMobile)
-	}
-	p.do(chromedp.EmulateViewport(width, height, options...), chromedp.Navigate(address))
-	p.until(`items.length > 0 && document.activeElement === grid`)
-	return p
-}
-
-func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	if err := chromedp.Do(p.ctx, actions...); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// value returns what an expression of the page is.
-func value[T any](p *tab, expression string, options ...chromedp.EvaluateOption) T {
-	p.t.Helper()
-	got, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, options...))
-	if err != nil {
-		p.t.Fatalf("%s: %v", expression, err)
-	}
-	return got
-}
-
-func (p *tab) click(selector string) {
-	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS(selector)))
-}
-
-func (p *tab) focusGrid() {
-	p.t.Helper()
-	p.do(chromedp.Focus(chromedp.CSS("#grid")))
-}
-
-// until waits for an expression of the page to be true.
-func (p *tab) until(expression string) {
-	p.t.Helper()
-	for begun := time.Now(); time.Since(begun) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
-		if value[bool](p, "Boolean("+expression+")") {
-			return
-		}
-	}
-	p.t.Fatalf("never came true: %s (status: %q)", expression, value[string](p, `byId('status').textContent`))
-}
-
-func (p *tab) is(expression string, want any) {
-	p.t.Helper()
-	if got := value[string](p, "String("+expression+")"); got != fmt.Sprint(want) {
-		p.t.Errorf("%s is %s, want %v", expression, got, want)
-	}
-}
-
-func (p *tab) keys(keys string, modifiers ...chromedp.Modifier) {
-	p.t.Helper()
-	p.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
-}
-
-func (p *tab) choose(id, choice string) {
-	p.t.Helper()
-	value[bool](p, fmt.Sprintf(`(byId(%q).value = %q, byId(%q).dispatchEvent(new Event('change')))`, id, choice, id))
-}
-
-// picture saves what the tab shows when $ORRERY_SCREENSHOTS names a folder.
-func (p *tab) picture(name string) {
-	p.t.Helper()
-	dir := os.Getenv("ORRERY_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	time.Sleep(400 * time.Millisecond) // for thumbnails
-	data, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644); err != nil {
-		p.t.Fatal(err)
-	}
-}
 
 func countIn(files []string, prefix string) (n int) {
 	for _, file := range files {
@@ -150,11 +24,11 @@ func countIn(files []string, prefix string) (n int) {
 }
 
 func TestPage(t *testing.T) {
-	ctx := browser(t)
+	b := browser.Open(t)
 	dir := newSet(t, 30, "earth", "mars", "saturn")
 	before := tree(t, dir)
 	address, token := serve(t, dir, ServeOptions{})
-	p := open(t, ctx, address+"/?token="+token, 1440, 900)
+	p := open(t, b, address+"/?token="+token, 1440, 900)
 	p.is(`location.search`, "")
 	p.is(`items.length`, 90)
 	p.picture("wide")
@@ -186,7 +60,7 @@ func TestPage(t *testing.T) {
 
 	// Rename the class in its dialog.
 	p.click(`#rename`)
-	p.do(chromedp.WaitVisible(chromedp.CSS(`#ask-name`)), chromedp.SetValue(chromedp.CSS(`#ask-name`), "red planet"))
+	p.Do(t, chromedp.WaitVisible(chromedp.CSS(`#ask-name`)), chromedp.SetValue(chromedp.CSS(`#ask-name`), "red planet"))
 	p.click(`#ask-ok`)
 	p.until(`view().class === 'red planet' && items.length === 24 && state.undos === 3`)
 
@@ -219,13 +93,11 @@ func TestPage(t *testing.T) {
 }
 
 func TestTwoTabs(t *testing.T) {
-	ctx := browser(t)
+	b := browser.Open(t)
 	dir := newSet(t, 12, "earth", "mars")
 	address, token := serve(t, dir, ServeOptions{})
-	one := open(t, ctx, address+"/?token="+token, 1440, 900)
-	second, cancel := chromedp.NewContext(ctx)
-	defer cancel()
-	two := open(t, second, address+"/", 1440, 900) // the cookie serves all tabs
+	one := open(t, b, address+"/?token="+token, 1440, 900)
+	two := open(t, b.Another(t), address+"/", 1440, 900) // the cookie serves all tabs
 	two.choose("class", "class:earth")
 	two.until(`items.length === 12`)
 	one.click(`.tile[aria-posinset="1"]`)
@@ -238,10 +110,10 @@ func TestTwoTabs(t *testing.T) {
 }
 
 func TestNarrowPage(t *testing.T) {
-	ctx := browser(t)
+	b := browser.Open(t)
 	dir := newSet(t, 20, "earth", "mars")
 	address, token := serve(t, dir, ServeOptions{})
-	p := open(t, ctx, address+"/?token="+token, 390, 844)
+	p := open(t, b, address+"/?token="+token, 390, 844)
 	p.is(`document.documentElement.scrollWidth <= 390`, true)
 	p.is(`columns >= 2 && grid.clientHeight > 300`, true)
 	p.click(`.tile[aria-posinset="2"]`)
@@ -268,7 +140,7 @@ func TestManyPictures(t *testing.T) {
 	if os.Getenv("ORRERY_LONG") != "" {
 		many = 20_000
 	}
-	ctx := browser(t)
+	b := browser.Open(t)
 	dir := newSet(t, 1, "earth")
 	data, err := os.ReadFile(filepath.Join(dir, "earth", "001.jpg"))
 	if err != nil {
@@ -281,7 +153,7 @@ func TestManyPictures(t *testing.T) {
 	address, token := serve(t, dir, ServeOptions{})
 	t.Logf("served after %v", time.Since(begun))
 	begun = time.Now()
-	p := open(t, ctx, address+"/?token="+token, 1440, 900)
+	p := open(t, b, address+"/?token="+token, 1440, 900)
 	t.Logf("loaded after %v", time.Since(begun))
 	p.is(`items.length`, many+1)
 	frames := value[[]float64](p, `new Promise((done) => {
@@ -292,7 +164,7 @@ func TestManyPictures(t *testing.T) {
 			if (++n < 120) requestAnimationFrame(frame); else done(times.sort((a, b) => a - b));
 		}
 		requestAnimationFrame(frame);
-	})`, chromedp.EvalAwaitPromise)
+	})`)
 	t.Logf("frame times: median %.1f ms, 95th of 100 %.1f ms, longest %.1f ms", frames[len(frames)/2], frames[len(frames)*95/100], frames[len(frames)-1])
 	p.is(`tiles.size < 150`, true)
 	p.keys(kb.End)

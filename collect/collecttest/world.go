@@ -1,16 +1,20 @@
 package collecttest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // World is a small internet: three search services and a host of pictures, each a server of its own on loopback.
@@ -21,6 +25,8 @@ type World struct {
 	Results map[string][]string
 	// Intercept, when set, may answer a request to a service ("openverse", "commons", "duckduckgo", "host") in its place.
 	Intercept func(service string, w http.ResponseWriter, r *http.Request) (answered bool)
+	// Bandwidth of the host in bytes a second, 0 for as fast as it goes.
+	Bandwidth int
 	// Size of the pictures, 320 x 240 when zero.
 	Width, Height int
 
@@ -30,6 +36,7 @@ type World struct {
 	busiest  map[string]int // most requests at once, by service
 	agents   map[string]bool
 	pictures map[string][]byte
+	line     *rate.Limiter // what Bandwidth allows
 }
 
 // New starts the servers; they end with the test.
@@ -240,12 +247,30 @@ func (w *World) duckduckgo(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// write sends a body as fast as the host's bandwidth allows, which all its answers share.
+func (w *World) write(ctx context.Context, out http.ResponseWriter, body []byte) {
+	const piece = 16 << 10
+	w.mu.Lock()
+	if w.line == nil && w.Bandwidth > 0 {
+		w.line = rate.NewLimiter(rate.Limit(w.Bandwidth), piece)
+	}
+	w.mu.Unlock()
+	for part := range slices.Chunk(body, piece) {
+		if w.line != nil && w.line.WaitN(ctx, len(part)) != nil {
+			return
+		}
+		if _, err := out.Write(part); err != nil {
+			return
+		}
+	}
+}
+
 // host serves pictures under /picture/ and what goes wrong with pictures under /KIND/.
 func (w *World) host(out http.ResponseWriter, r *http.Request) {
 	kind, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	send := func(body []byte) {
 		out.Header().Set("Content-Type", "image/jpeg")
-		_, _ = out.Write(body)
+		w.write(r.Context(), out, body)
 	}
 	switch kind {
 	case "picture":

@@ -16,8 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wangkuiyi/orrery/internal/browser"
 	"github.com/wangkuiyi/orrery/report"
-	"github.com/wangkuiyi/orrery/report/internal/browser"
 )
 
 // finish adds what the trainer writes at the end.

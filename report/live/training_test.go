@@ -13,7 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/wangkuiyi/orrery/report/internal/browser"
+	"github.com/wangkuiyi/orrery/internal/browser"
 )
 
 // The page beside a real training: $ORRERY_BIN names the binary that trains.

@@ -4,7 +4,7 @@
 #   bare.sh [--no-test] [--share] [--tree] [--keep] [--suite NAME]
 # --share lends it this machine's libtorch, Go modules and linter (less to fetch); --tree takes the
 # working tree in place of the last commit; --keep leaves the chroot behind.
-# The machine's own settings for apt, pip, Go, proxies and certificates hold inside too. Needs root.
+# The machine's own settings for apt, pip, npm, Go, proxies and certificates hold inside too. Needs root.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
@@ -74,13 +74,14 @@ settings=(HOME="$home" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 # lend_settings: copies what tells apt, pip, Go and TLS where to go, and collects the variables that do.
 lend_settings() {
   local name file
-  for file in /etc/resolv.conf /etc/hosts /etc/pip.conf; do
+  for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/npmrc; do
     [ ! -e "$file" ] || cp -L "$file" "$chroot$file"
   done
   mkdir -p "$chroot$home/.config/pip" "$chroot$home/.config/go" "$chroot/usr/local/share/ca-certificates"
   for file in "${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf" "$HOME/.pip/pip.conf"; do
     [ ! -e "$file" ] || cp -L "$file" "$chroot$home/.config/pip/pip.conf"
   done
+  [ ! -e "$HOME/.npmrc" ] || cp -L "$HOME/.npmrc" "$chroot$home/.npmrc"
   file=$(go env GOENV 2>/dev/null || true)
   [ ! -e "$file" ] || cp -L "$file" "$chroot$home/.config/go/env"
   cp -rL /usr/local/share/ca-certificates/. "$chroot/usr/local/share/ca-certificates/"
@@ -90,7 +91,7 @@ lend_settings() {
     settings+=("$name=${!name}")
     [[ $name != *CERT* && $name != *CA_BUNDLE ]] || [ ! -f "${!name}" ] ||
       { mkdir -p "$chroot$(dirname "${!name}")" && cp -L "${!name}" "$chroot${!name}"; }
-  done < <(compgen -e | grep -iE '^(https?_proxy|ftp_proxy|no_proxy|all_proxy|PIP_.*|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|PRIVATE|FLAGS|INSECURE)|SSL_CERT_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO)$')
+  done < <(compgen -e | grep -iE '^(https?_proxy|ftp_proxy|no_proxy|all_proxy|PIP_.*|NPM_CONFIG_.*|GO(PROXY|SUMDB|NOSUMDB|NOSUMCHECK|PRIVATE|FLAGS|INSECURE)|SSL_CERT_.*|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|GIT_SSL_CAINFO)$')
 }
 
 lend_cache() {

@@ -14,5 +14,10 @@ export ORRERY_LIB=$root/build/${CGT_ASAN:+asan-}torch-$TORCH
 # The tests' Python, when it is there: its folder comes last, only its own tools are taken from it.
 export ORRERY_PYTHON=$cache/python-test/bin/python
 [ -x "$ORRERY_PYTHON" ] || unset ORRERY_PYTHON
+# axe-core, likewise.
+axe=$(pin AXE_CORE)
+axe=${axe%% *}
+export ORRERY_AXE=$cache/${axe/@/-}/axe.min.js
+[ -f "$ORRERY_AXE" ] || unset ORRERY_AXE
 export PATH=$go_bin:$PATH:$cache/bin
 exec "$@"

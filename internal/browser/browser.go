@@ -33,19 +33,18 @@ type Tab struct {
 // Chromium is installed. The browser ends with the test.
 func Open(t *testing.T) *Tab {
 	t.Helper()
-	path := ""
+	path := os.Getenv("CHROME")
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
+		if found, err := exec.LookPath(name); path == "" && err == nil {
 			path = found
-			break
 		}
 	}
 	if path == "" {
-		t.Skip("no chromium installed (Debian: apt-get install chromium)")
+		t.Skip("no chromium in PATH and no $CHROME (Debian: apt-get install chromium): pages are not tested in a browser")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WindowSize(1440, 900), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
@@ -126,6 +125,36 @@ func (b *Tab) Until(t *testing.T, expression string) {
 	}
 }
 
+// Another opens a second page in the same browser: it has the same cookies. It ends with the test.
+func (b *Tab) Another(t *testing.T) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	t.Cleanup(cancel)
+	tab := &Tab{ctx: ctx}
+	if err := chromedp.Listen(ctx, tab.note); err != nil {
+		t.Fatalf("cannot open a second page: %v", err)
+	}
+	return tab
+}
+
+// Phone gives the window the size, in CSS pixels, and the ways of a phone: touch, and a viewport as the page asks for it.
+func (b *Tab) Phone(t *testing.T, width, height int64) {
+	t.Helper()
+	b.Do(t, chromedp.EmulateViewport(width, height, chromedp.EmulateMobile))
+}
+
+// Click clicks the middle of an element, once it is visible.
+func (b *Tab) Click(t *testing.T, selector string) {
+	t.Helper()
+	b.Do(t, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Keys presses keys, named by chromedp/kb, with modifiers held.
+func (b *Tab) Keys(t *testing.T, keys string, modifiers ...chromedp.Modifier) {
+	t.Helper()
+	b.Do(t, chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+}
+
 // Size gives the window a size in CSS pixels and waits until the page has drawn itself for it.
 func (b *Tab) Size(t *testing.T, width, height int64) {
 	t.Helper()
@@ -183,11 +212,22 @@ func FileURL(path string) string {
 // people to look at; without that variable it does nothing.
 func (b *Tab) Screenshot(t *testing.T, name string) {
 	t.Helper()
+	b.keep(t, name, chromedp.FullScreenshot(100))
+}
+
+// Window keeps a picture of what the window shows, under the same terms.
+func (b *Tab) Window(t *testing.T, name string) {
+	t.Helper()
+	b.keep(t, name, chromedp.CaptureScreenshot())
+}
+
+func (b *Tab) keep(t *testing.T, name string, take chromedp.Action[[]byte]) {
+	t.Helper()
 	folder := os.Getenv("ORRERY_SCREENSHOTS")
 	if folder == "" {
 		return
 	}
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	picture, err := chromedp.Run(b.ctx, take)
 	if err != nil {
 		t.Fatal(err)
 	}
