@@ -129,6 +129,22 @@ told_what_is_missing() {
   [ "$(grep -c '^set-up failed: missing: .*g++.*cmake.*apt-get install' <<<"$said")" = 1 ]
 }
 
+# The half of the large wheel that a killed make leaves is what the next one begins with.
+goes_on() {
+  # shellcheck disable=SC2016 # the inner shell's parameters
+  inside sh -c '
+    setsid make setup >/tmp/first 2>&1 &
+    first=$!
+    half() { [ "$(stat -c %s "$HOME"/.cache/orrery/wheels/torch-*.part 2>/dev/null || echo 0)" -gt 52428800 ]; }
+    until half; do
+      kill -0 $first 2>/dev/null || { cat /tmp/first; echo "make setup ended before it could be broken off"; exit 1; }
+      sleep 0.1
+    done
+    kill -KILL -- -$first
+    make setup >/tmp/second 2>&1 || { cat /tmp/second; exit 1; }
+    grep "going on after" /tmp/second'
+}
+
 trained() {
   local run
   for run in "$chroot$project"/runs/*/; do
@@ -152,6 +168,7 @@ mkdir -p "$chroot$home"
 [ $share = no ] || lend_cache
 step "git clone" fetch_project
 step "without root: one line says what is missing" told_what_is_missing
+[ $share = yes ] || step "a download that was killed goes on" goes_on
 step "make train, the first" inside make train
 step "its run folder" trained
 step "set-up again, under 2 s of processor time" quick

@@ -73,16 +73,19 @@ platforms=()
 for tag in manylinux_2_28 manylinux_2_25 manylinux_2_17 manylinux2014; do
   platforms+=(--platform "${tag}_$machine")
 done
-# One wheel at a time, so that what has arrived stays when a later one breaks off; pip checks the hashes, and resumes
-# what breaks off while it runs.
+options=(--no-deps --only-binary :all: --python-version "$(pin LIBTORCH_PYTHON)" --implementation cp
+  --abi "cp$(pin LIBTORCH_PYTHON)" --abi none "${platforms[@]}")
+# One wheel at a time, so that what has arrived stays when a later one breaks off. Ours goes on with the half of a wheel
+# that an earlier make left; pip alone knows passwords and the like. Both check the hashes.
 while read -r wheel; do
   say "libtorch $version: ${wheel%% *}$([ "${wheel%%=*}" != torch ] || echo ', about 540 MB')"
-  printf '%s\n' "$wheel" >"$cache/tmp/wheel-$$.txt"
-  TMPDIR=$cache/tmp "$python" -m pip download --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-    --resume-retries 20 --python-version "$(pin LIBTORCH_PYTHON)" --implementation cp --abi "cp$(pin LIBTORCH_PYTHON)" \
-    --abi none "${platforms[@]}" --dest "$kept" -r "$cache/tmp/wheel-$$.txt" >&2 </dev/null ||
+  asked_for=$cache/tmp/wheel-$$.txt
+  printf '%s\n' "$wheel" >"$asked_for"
+  TMPDIR=$cache/tmp "$python" "$here/wheel.py" "$kept" "$asked_for" "${options[@]}" </dev/null ||
+    TMPDIR=$cache/tmp "$python" -m pip download --disable-pip-version-check --require-hashes --resume-retries 20 \
+      "${options[@]}" --dest "$kept" -r "$asked_for" >&2 </dev/null ||
     die "could not fetch ${wheel%% *} with pip; run make again to go on, or set LIBTORCH to a folder with libtorch $version"
-  rm -f "$cache/tmp/wheel-$$.txt"
+  rm -f "$asked_for"
 done <<<"$wheels"
 
 say "libtorch $version: unpacking into $folder"
