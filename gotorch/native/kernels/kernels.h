@@ -53,9 +53,9 @@ struct Forward {
   const float* bias;    // padded to whole panels
   bool relu;
   float* out;  // whole tensor, NHWC, k channels
-  // Statistics of out, k padded each, or null: sums of (out - shift) and of its square.
-  double *sum, *square;
-  float* shift;  // chosen here
+  // Statistics of the block's part of out, k padded each, zero before, or null: the mean and the sum
+  // of squared deviations from it.
+  double *mean, *squares;
   // Inference: then out*scale + offset, + residual, ReLU. Null where absent.
   const float *scale, *offset, *residual;
   bool relu_last;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "moments.h"
 #include "parallel.h"
 #include "recycle.h"
 
@@ -113,8 +114,7 @@ void forward_layer(const ForwardArgs& a) {
   const ptrdiff_t image_bytes = packed_input(q, {0, 1, 0, q.oh()}).image * 4;
   const Cut c = cut(q, panels, image_bytes);
   const bool stats = a.mean != nullptr;
-  BlockSums sums(stats ? c.blocks.size() : 0, q.k), squares(stats ? c.blocks.size() : 0, q.k);
-  std::vector<float> shifts(sums.data.size());
+  BlockSums means(stats ? c.blocks.size() : 0, q.k), squares(stats ? c.blocks.size() : 0, q.k);
   const int units = c.units(), tasks = std::min(parts, units);
   parallel(tasks, [&](int t) {
     std::vector<ptrdiff_t> segment(segments(q, width));
@@ -133,29 +133,20 @@ void forward_layer(const ForwardArgs& a) {
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
       f.x = x, f.segment = segment.data(), f.weight = weight.get(), f.bias = bias.data();
       f.relu = a.relu, f.out = a.out;
-      if (stats) {
-        f.sum = sums.of(i), f.square = squares.of(i);
-        f.shift = shifts.data() + static_cast<ptrdiff_t>(i) * sums.width;
-      }
+      if (stats) f.mean = means.of(i), f.squares = squares.of(i);
       f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
       isa.forward(f);
     }
   });
   if (!stats) return;
-  // Chan, Golub, LeVeque: mean and sum of squared deviations of a union from those of its parts.
   a.mean->assign(q.k, 0.0), a.variance->assign(q.k, 0.0);
   for (int k = 0; k < q.k; k++) {
-    double count = 0, mean = 0, m2 = 0;
+    Moments all;
     for (size_t i = 0; i < c.blocks.size(); i++) {
-      const double n = static_cast<double>(c.blocks[i].images()) * c.blocks[i].rows() * q.ow();
-      if (n == 0) continue;
-      const double s = sums.of(i)[k], ss = squares.of(i)[k];
-      const double m = shifts[i * sums.width + k] + s / n, d = m - mean;
-      m2 += ss - s * s / n + d * d * count * n / (count + n);
-      mean += d * n / (count + n);
-      count += n;
+      const double count = static_cast<double>(c.blocks[i].images()) * c.blocks[i].rows() * q.ow();
+      all.join({count, means.of(i)[k], squares.of(i)[k]});
     }
-    (*a.mean)[k] = mean, (*a.variance)[k] = std::max(0.0, m2 / count);
+    (*a.mean)[k] = all.mean, (*a.variance)[k] = std::max(0.0, all.squares / all.count);
   }
 }
 

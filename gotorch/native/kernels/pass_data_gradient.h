@@ -64,7 +64,7 @@ struct DataGradientEpilogue {
             store_some<I>(t.out + at, d, left);
         }
     }
-    if (++tiles == kTilesPerSum) flush();
+    if (++tiles == kTilesPerChunk) flush();
   }
 
   GOTORCH_INLINE V take(V d, V raw, int v) {

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "micro_kernel.h"
+#include "moments.h"
 
 namespace gotorch::kernels {
 
-// After this many tiles the single-precision sums move to double precision.
-constexpr int kTilesPerSum = 32;
+// After this many tiles the single-precision sums of a chunk move to double precision.
+constexpr int kTilesPerChunk = 32;
 
 template <class I, int P, int N>
 struct ForwardEpilogue {
@@ -15,8 +16,8 @@ struct ForwardEpilogue {
   const Forward& t;
   int channel, valid;  // first channel of the panel, channels in it
   V bias[N], shift[N], sum[N], square[N];
-  int tiles = 0;
-  ptrdiff_t pixels = 0;
+  int tiles = 0, chunk = 0;  // of the chunk: tiles, pixels
+  ptrdiff_t pixels = 0;      // of the chunks before it
 
   GOTORCH_INLINE ForwardEpilogue(const Forward& task, int panel)
       : t(task), channel(panel * task.width), valid(task.shape.k - channel) {
@@ -40,7 +41,7 @@ struct ForwardEpilogue {
 #pragma GCC unroll 8
         for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
     }
-    if (t.sum) collect(acc, count);
+    if (t.mean) collect(acc, count);
     if (count == P && valid >= N * I::W && !t.scale && !t.residual && !t.relu_last) {
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++)
@@ -69,19 +70,19 @@ struct ForwardEpilogue {
       store_some<I>(t.out + at, value, left);
   }
 
-  // Sums of (y - shift) and its square, with the mean of the first tile as the shift: a shift inside
-  // the data's range keeps the square sum free of cancellation however large the mean is.
+  // Sums of (y - shift) and its square over a chunk. The shift is the mean of the chunk before (of the
+  // first tile, at first): where a chunk lies far from it, so far that its own deviations drown, the two
+  // means lie as far apart, and the variance of their union is of the size of what was lost from.
   GOTORCH_INLINE void collect(V (&acc)[P][N], int count) {
-    if (pixels == 0) {
+    if (pixels == 0 && chunk == 0) {
       const V scale = I::set(1.0f / static_cast<float>(count));
       for (int v = 0; v < N; v++) {
         V mean = I::zero();
         for (int p = 0; p < count; p++) mean = I::add(mean, I::mul(acc[p][v], scale));
         shift[v] = mean;
-        I::store(t.shift + channel + v * I::W, mean);
       }
     }
-    pixels += count;
+    chunk += count;
     if (count == P) {
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++)
@@ -94,7 +95,7 @@ struct ForwardEpilogue {
       for (int p = 0; p < count; p++)
         for (int v = 0; v < N; v++) add(copy[p][v], v);
     }
-    if (++tiles == kTilesPerSum) flush();
+    if (++tiles == kTilesPerChunk) flush();
   }
 
   GOTORCH_INLINE void add(V value, int v) {
@@ -103,14 +104,26 @@ struct ForwardEpilogue {
     square[v] = I::fma(d, d, square[v]);
   }
 
-  GOTORCH_INLINE void flush() {
-    if (!t.sum) return;
+  // Joins the chunk to the block's statistics.
+  void flush() {
+    if (!t.mean || chunk == 0) return;
     for (int v = 0; v < N; v++) {
-      add_to_double<I>(t.sum + channel + v * I::W, sum[v]);
-      add_to_double<I>(t.square + channel + v * I::W, square[v]);
+      float sums[I::W], squares[I::W], means[I::W];
+      I::store(sums, sum[v]), I::store(squares, square[v]), I::store(means, shift[v]);
+      for (int i = 0; i < I::W; i++) {
+        double &mean = t.mean[channel + v * I::W + i], &all = t.squares[channel + v * I::W + i];
+        const double off =
+            static_cast<double>(sums[i]) / chunk;  // of the chunk's mean from the shift
+        Moments block{static_cast<double>(pixels), mean, all};
+        block.join({static_cast<double>(chunk), means[i] + off, squares[i] - sums[i] * off});
+        mean = block.mean, all = block.squares;
+        means[i] = static_cast<float>(means[i] + off);
+      }
+      shift[v] = I::load(means);
       sum[v] = square[v] = I::zero();
     }
-    tiles = 0;
+    pixels += chunk;
+    tiles = chunk = 0;
   }
 };
 
