@@ -6,8 +6,9 @@ import "fmt"
 type Pixels int
 
 const (
-	// Exact follows fastai's arithmetic step by step: Pillow's resize to the item's size, the area
-	// resize when fastai would do it, then one projective sampling.
+	// Exact follows fastai's arithmetic: Pillow's resize to the item's size, the area resize when
+	// fastai would do it, then one projective sampling. Where both resizes apply they are one filter,
+	// without fastai's rounding to 8 bits between them, which is a difference of 62 dB or better.
 	Exact Pixels = iota
 	// Fast samples the same geometry once, straight from the decoded picture.
 	Fast

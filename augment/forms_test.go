@@ -186,3 +186,23 @@ func TestFastIsNearExact(t *testing.T) {
 		}
 	}
 }
+
+// TestWhiteStaysWhite: no shrinking makes the sums of rounded weights overflow or lose light.
+func TestWhiteStaysWhite(t *testing.T) {
+	for _, side := range []int{20, 46, 47, 100, 333, 700, 799, 800, 1000, 2400} {
+		pic := &data.Picture{Width: side, Height: side, Pix: make([]uint8, 4*side*side, 4*side*side+kernel.Pad)}
+		for i := range pic.Pix {
+			pic.Pix[i] = 255
+		}
+		c := DefaultConfig(23, 10)
+		c.MaxLighting = 0
+		p := mustPipeline(t, c)
+		for _, scalar := range []bool{true, false} {
+			for i, v := range apply(t, p, scalar, pic, Neutral(), NHWC) {
+				if v > 1 || v < 0.999 {
+					t.Fatalf("%dx%d, scalar %v: white became %v at %d", side, side, scalar, v, i)
+				}
+			}
+		}
+	}
+}

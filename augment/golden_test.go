@@ -275,6 +275,15 @@ func TestAreaStepIsFastais(t *testing.T) {
 	}
 }
 
+// enough is the PSNR in dB that a case must reach. Where fastai resizes twice it rounds to 8 bits in
+// between, which alone is 62 to 64 dB away from what the two filters compute together.
+func (c *goldenCase) enough() float64 {
+	if c.Area != nil {
+		return 62
+	}
+	return 90
+}
+
 // comparePixels runs a case and returns the worst PSNR over its pictures.
 func comparePixels(t *testing.T, g *golden, c *goldenCase, pics []*data.Picture, scalar bool) float64 {
 	t.Helper()
@@ -326,8 +335,8 @@ func TestPixelsAreFastais(t *testing.T) {
 		for _, c := range g.Cases {
 			db := comparePixels(t, g, &c, pics, scalar)
 			t.Logf("%-20s %.1f dB", c.Name, db)
-			if db < 70 {
-				t.Errorf("%s: %.1f dB against fastai, want 70", c.Name, db)
+			if db < c.enough() {
+				t.Errorf("%s: %.1f dB against fastai, want %.0f", c.Name, db, c.enough())
 			}
 		}
 	})
@@ -352,8 +361,8 @@ func TestPixelsOfRealPhotos(t *testing.T) {
 		for _, c := range g.Cases {
 			db := comparePixels(t, g, &c, pics, scalar)
 			t.Logf("%-20s %.1f dB", c.Name, db)
-			if db < 70 {
-				t.Errorf("%s: %.1f dB against fastai, want 70", c.Name, db)
+			if db < c.enough() {
+				t.Errorf("%s: %.1f dB against fastai, want %.0f", c.Name, db, c.enough())
 			}
 		}
 	})

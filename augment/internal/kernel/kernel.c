@@ -4,44 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merged.h"
 #include "ops.h"
 #include "taps.h"
-
-// A growing, 64-byte aligned buffer.
-typedef struct {
-  uint8_t *p;
-  size_t n;
-} buffer;
-
-struct orr_worker {
-  const orr_ops *ops;
-  int grouped;
-  orr_taps across, down;
-  orr_windows columns, rows;
-  buffer strip;    // horizontally resized source rows, a ring
-  buffer items;    // rows of the resized picture, a ring
-  buffer sums;     // scratch of the area step
-  buffer picture;  // what is sampled when it is not the source itself
-  buffer planes;   // one output row
-  buffer lists;    // row pointers and ring tags
-};
-
-enum { PAD = 64 };
-
-static size_t round64(size_t n) { return (n + 63) & ~(size_t)63; }
-
-static uint8_t *reserve(buffer *b, size_t n) {
-  if (n > b->n) {
-    free(b->p);
-    b->n = round64(n);
-    b->p = aligned_alloc(64, b->n);
-    if (!b->p)
-      b->n = 0;
-    else
-      memset(b->p, 0, b->n);
-  }
-  return b->p;
-}
+#include "worker.h"
 
 int orr_has_avx2(void) {
 #if defined(__x86_64__)
@@ -73,6 +39,8 @@ void orr_worker_free(orr_worker *w) {
   free(w->down.memory);
   free(w->columns.memory);
   free(w->rows.memory);
+  free(w->wide.memory);
+  free(w->tall.memory);
   free(w->strip.p);
   free(w->items.p);
   free(w->sums.p);
@@ -133,15 +101,15 @@ static void stream_row(stream *s, int y, uint8_t *out) {
   s->w->ops->vertical(s->list, weight, n, s->w->across.out * 4, out);
 }
 
-// Resizes the crop into w->picture (8 bits).
-static int resize_only(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
-                       orr_view *view) {
+// Resizes the crop into `to` (8 bits).
+static int resize_only(orr_worker *w, orr_buffer *to, const uint8_t *source, ptrdiff_t stride,
+                       const orr_job *job, orr_view *view) {
   stream s;
   if (stream_open(&s, w, source, stride, job)) return ORR_NO_MEMORY;
   size_t pitch = round64((size_t)job->item_w * 4) + PAD;
-  if (!reserve(&w->picture, pitch * job->item_h + PAD)) return ORR_NO_MEMORY;
-  for (int y = 0; y < job->item_h; y++) stream_row(&s, y, w->picture.p + pitch * y);
-  view->base = w->picture.p;
+  if (!reserve(to, pitch * job->item_h + PAD)) return ORR_NO_MEMORY;
+  for (int y = 0; y < job->item_h; y++) stream_row(&s, y, to->p + pitch * y);
+  view->base = to->p;
   view->stride = (ptrdiff_t)pitch;
   view->w = job->item_w;
   view->h = job->item_h;
@@ -149,38 +117,22 @@ static int resize_only(orr_worker *w, const uint8_t *source, ptrdiff_t stride, c
   return ORR_OK;
 }
 
-// Area step over the resized rows, or over the crop itself when there is no resize, into w->picture
-// (15 bits). Only the few rows a window covers exist at a time.
-static int area_step(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
-                     orr_view *view) {
-  int resized = job->item_w > 0;
-  int in_w = resized ? job->item_w : job->crop_w, in_h = resized ? job->item_h : job->crop_h;
-  if (orr_windows_make(&w->columns, in_w, job->area_w) ||
-      orr_windows_make(&w->rows, in_h, job->area_h))
+// Area step over the view, into w->picture (15 bits), which becomes the view.
+static int area_step(orr_worker *w, const orr_job *job, orr_view *view) {
+  if (orr_windows_make(&w->columns, view->w, job->area_w) ||
+      orr_windows_make(&w->rows, view->h, job->area_h))
     return ORR_NO_MEMORY;
-  stream s;
-  if (resized && stream_open(&s, w, source, stride, job)) return ORR_NO_MEMORY;
-  int slots = w->rows.longest + 1;
-  size_t item_pitch = round64((size_t)in_w * 4) + PAD;
   size_t pitch = round64((size_t)job->area_w * 8) + PAD;
-  if (!reserve(&w->sums, item_pitch * 4) || !reserve(&w->picture, pitch * job->area_h + PAD))
+  const uint8_t **list =
+      (const uint8_t **)reserve(&w->lists, sizeof(uint8_t *) * (size_t)w->rows.longest);
+  if (!list || !reserve(&w->sums, (round64((size_t)view->w * 4) + PAD) * 4) ||
+      !reserve(&w->picture, pitch * job->area_h + PAD))
     return ORR_NO_MEMORY;
-  if (resized && !reserve(&w->items, item_pitch * slots)) return ORR_NO_MEMORY;
-  const uint8_t **list = malloc(sizeof *list * slots);
-  if (!list) return ORR_NO_MEMORY;
-  int next = 0;
   for (int y = 0; y < job->area_h; y++) {
     int first = w->rows.start[y], n = w->rows.end[y] - first;
-    if (resized) {
-      for (; next < first + n; next++)
-        stream_row(&s, next, w->items.p + item_pitch * (next % slots));
-      for (int i = 0; i < n; i++) list[i] = w->items.p + item_pitch * ((first + i) % slots);
-    } else {
-      for (int i = 0; i < n; i++) list[i] = source + stride * (first + i);
-    }
+    for (int i = 0; i < n; i++) list[i] = view->base + view->stride * (first + i);
     w->ops->area(list, n, &w->columns, w->sums.p, (uint16_t *)(w->picture.p + pitch * y));
   }
-  free(list);
   view->base = w->picture.p;
   view->stride = (ptrdiff_t)pitch;
   view->w = job->area_w;
@@ -200,6 +152,24 @@ static int stays_inside(const orr_view *v, int out_w, int out_h) {
     if (!(x >= 0 && x <= v->span_x && y >= 0 && y <= v->span_y)) return 0;
   }
   return 1;
+}
+
+// How many rows of the picture, from the top, the output row reads: all but what lies below its ends
+// and below their reflection at the upper border.
+static int rows_needed(const orr_view *v, int row, int n) {
+  const float *m = v->m;
+  float low = INFINITY, high = -INFINITY;
+  for (int k = 0; k < 2; k++) {
+    float j = (float)(k * (n - 1)), i = (float)row;
+    float d = m[6] * j + m[7] * i + m[8];
+    if (!(d > 0)) return v->h;
+    float y = (m[3] * j + m[4] * i + m[5]) / d;
+    low = fminf(low, y);
+    high = fmaxf(high, y);
+  }
+  if (!(low > -v->span_y && high < v->span_y)) return v->h;
+  float last = fmaxf(high, -low) + v->low_y;
+  return last + 3 < (float)v->h ? (int)last + 3 : v->h;
 }
 
 static uint16_t bfloat16(float f) {
@@ -249,10 +219,13 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   const uint8_t *source = pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x;
   orr_view view = {.base = source, .stride = stride, .w = job->crop_w, .h = job->crop_h};
   int rc = ORR_OK;
-  if (job->area_w > 0)
-    rc = area_step(w, source, stride, job, &view);
-  else if (job->item_w > 0)
-    rc = resize_only(w, source, stride, job, &view);
+  orr_merger merger = {0};
+  if (job->area_w > 0 && job->item_w > 0 && orr_merger_fits(job)) {
+    rc = orr_merger_open(&merger, w, source, stride, job, &view);
+  } else {
+    if (job->item_w > 0) rc = resize_only(w, &w->items, source, stride, job, &view);
+    if (!rc && job->area_w > 0) rc = area_step(w, job, &view);
+  }
   if (rc) return rc;
   if (view.h == 1) view.stride = 0;
   view.low_x = job->low_x;
@@ -267,6 +240,7 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   if (!planes) return ORR_NO_MEMORY;
   int lit = job->light_offset != 0.0f || job->light_gain != 1.0f;
   for (int row = 0; row < job->out_h; row++) {
+    if (merger.w) orr_merger_advance(&merger, rows_needed(&view, row, n));
     w->ops->sample(&view, row, n, planes, pitch);
     for (int c = 0; c < 3; c++) {
       float *p = planes + (size_t)c * pitch;
@@ -305,8 +279,8 @@ int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
   if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
   ptrdiff_t stride = 4 * (ptrdiff_t)width;
   orr_view view = {0};
-  int rc =
-      resize_only(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job, &view);
+  int rc = resize_only(w, &w->items, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x,
+                       stride, job, &view);
   if (rc) return rc;
   size_t row = 4 * (size_t)job->item_w;
   for (int y = 0; y < job->item_h; y++) memcpy(out + row * y, view.base + view.stride * y, row);

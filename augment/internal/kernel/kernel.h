@@ -2,7 +2,8 @@
 //
 // Texels are RGBX, 4 bytes a pixel. Three stages, each with a scalar and an AVX2 form:
 //   resize  Pillow's antialiased bilinear filter, 8 bits, horizontal pass then vertical pass;
-//   area    adaptive average windows to 15 bits (255 becomes 32640);
+//   area    adaptive average windows to 15 bits (255 becomes 32640); after a resize, both are one
+//           filter (merged.h), whose rows are made as the sampling needs them;
 //   sample  one projective sampling with reflection about pixel centres, then colour, then output.
 #ifndef ORRERY_AUGMENT_KERNEL_H_
 #define ORRERY_AUGMENT_KERNEL_H_

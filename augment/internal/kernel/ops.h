@@ -6,6 +6,7 @@
 
 // 15-bit texels: an 8-bit value v is v * 128, so a signed 16-bit word holds it.
 #define ORR_ONE15 32640.0f
+#define ORR_TOP15 32640
 // Weights of the horizontal step of the sampling: 14 bits.
 #define ORR_WEIGHT14 16384.0f
 // Pillow's fixed point: 22 bits after the binary point.
@@ -34,6 +35,19 @@ typedef struct {
   void *memory;
 } orr_windows;
 
+// orr_merged is one axis of the resize and the area step together: output o takes count[o] inputs
+// from first[o], weights in 15 bits.
+typedef struct {
+  int in, item, out;
+  int width;        // weights per output, a multiple of 4
+  int32_t *first;   // out + 1 entries
+  int32_t *count;   // the same
+  int16_t *weight;  // (out + 1) * width, zero where unused
+  int16_t *spread;  // each weight four times, for the channels of a texel
+  size_t capacity;  // bytes behind these
+  void *memory;
+} orr_merged;
+
 // orr_view is the picture that is sampled.
 typedef struct {
   const uint8_t *base;
@@ -53,6 +67,13 @@ typedef struct {
                    uint8_t *out);
   // Average of n rows over the windows; sums is scratch for w->in * 4 words of 32 bits.
   void (*area)(const uint8_t *const *rows, int n, const orr_windows *w, void *sums, uint16_t *out);
+  // m->in texels of a source row to 15 bits, in line, then to m->out texels in out. line has room for
+  // m->width more texels, which are zero, and out for one more. What lies `ahead` bytes further is
+  // read soon.
+  void (*across)(const uint8_t *row, ptrdiff_t ahead, const orr_merged *m, uint16_t *line,
+                 uint16_t *out);
+  // Weighted sum of n rows of 15-bit texels, `words` words each (rows padded to 64 bytes).
+  void (*down)(const uint16_t *const *rows, const int16_t *weight, int n, int words, uint16_t *out);
   // One output row into three planes of n floats in [0, 1] (planes padded to 8).
   void (*sample)(const orr_view *v, int row, int n, float *planes, int pitch);
   // Lighting in place over n floats (padded to 8).

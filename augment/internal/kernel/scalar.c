@@ -48,6 +48,33 @@ static void area(const uint8_t *const *rows, int n, const orr_windows *w, void *
   }
 }
 
+// (a*b + half) >> 15, as the processor's rounding multiplication of words.
+static int high15(int a, int b) { return (a * b + (1 << 14)) >> 15; }
+
+static void across(const uint8_t *row, ptrdiff_t ahead, const orr_merged *m, uint16_t *line,
+                   uint16_t *out) {
+  (void)ahead;
+  for (int i = 0; i < 4 * m->in; i++) line[i] = (uint16_t)(row[i] << 7);
+  for (int o = 0; o < m->out; o++) {
+    const uint16_t *p = line + 4 * (size_t)m->first[o];
+    const int16_t *w = m->weight + (size_t)o * m->width;
+    for (int c = 0; c < 4; c++) {
+      int sum = 0;
+      for (int i = 0; i < m->count[o]; i++) sum += high15(p[4 * i + c], w[i]);
+      out[4 * o + c] = (uint16_t)sum;
+    }
+  }
+}
+
+static void down(const uint16_t *const *rows, const int16_t *weight, int n, int words,
+                 uint16_t *out) {
+  for (int x = 0; x < words; x++) {
+    int sum = 0;
+    for (int i = 0; i < n; i++) sum += high15(rows[i][x], weight[i]);
+    out[x] = (uint16_t)(sum < ORR_TOP15 ? sum : ORR_TOP15);
+  }
+}
+
 // Folds x, relative to the low border, into [0, span]: period 2*span, as grid_sample reflects.
 static float fold(float x, float span) {
   if (span <= 0.0f) return 0.0f;
@@ -123,5 +150,5 @@ static void interleave(const float *planes, int pitch, int n, float *out) {
   }
 }
 
-const orr_ops orr_scalar_ops = {horizontal, vertical, area,   sample,    light,
-                                logit,      sigmoid,  affine, interleave};
+const orr_ops orr_scalar_ops = {horizontal, vertical, area,    across, down,      sample,
+                                light,      logit,    sigmoid, affine, interleave};
