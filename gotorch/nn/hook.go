@@ -29,8 +29,9 @@ func (m *Module) RegisterForwardHook(hook ForwardHook) (remove func()) {
 	}
 }
 
-// forwarded calls the hooks of a layer that made output of input, and returns output.
-func (m *Module) forwarded(input, output torch.Tensor) torch.Tensor {
+// Forwarded calls the hooks of a layer that made output of input, and returns output. A layer's Forward
+// ends with it.
+func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor {
 	for _, e := range m.hooks {
 		e.call(m.outer, input, output)
 	}
