@@ -13,7 +13,7 @@ func ReLU() *ReLUModule {
 }
 
 // Forward takes any shape to the same shape.
-func (r *ReLUModule) Forward(x torch.Tensor) torch.Tensor { return r.Forwarded(x, torch.Relu(x)) }
+func (r *ReLUModule) Forward(x torch.Tensor) torch.Tensor { return r.forwarded(x, torch.Relu(x)) }
 
 // FlattenModule makes a vector of each sample.
 type FlattenModule struct{ Module }
@@ -27,7 +27,7 @@ func Flatten() *FlattenModule {
 
 // Forward takes (N, ...) to (N, product of the rest).
 func (f *FlattenModule) Forward(x torch.Tensor) torch.Tensor {
-	return f.Forwarded(x, torch.Flatten(x, 1, -1))
+	return f.forwarded(x, torch.Flatten(x, 1, -1))
 }
 
 // ActivationModule is a function without parameters of its own, known by PyTorch's name for its

@@ -50,7 +50,7 @@ func (b *BatchNorm2dModule) Forward(x torch.Tensor) torch.Tensor {
 	if b.TrackRunningStats {
 		mean, variance = b.RunningMean, b.RunningVar
 	}
-	return b.Forwarded(x, F.BatchNorm(x, mean, variance, b.Weight, b.Bias, batch, b.Momentum, b.Eps))
+	return b.forwarded(x, F.BatchNorm(x, mean, variance, b.Weight, b.Bias, batch, b.Momentum, b.Eps))
 }
 
 // countStep counts a training step and tells whether the batch's own statistics are used.

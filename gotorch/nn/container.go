@@ -98,5 +98,5 @@ func Functional(f func(torch.Tensor) torch.Tensor) *FunctionalModule {
 
 // Forward calls the function.
 func (f *FunctionalModule) Forward(input torch.Tensor) torch.Tensor {
-	return f.Forwarded(input, f.function(input))
+	return f.forwarded(input, f.function(input))
 }

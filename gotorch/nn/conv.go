@@ -48,7 +48,7 @@ func (c *Conv2dModule) Forward(input torch.Tensor) torch.Tensor {
 		x = x.Pad([]int64{p, p, p, p}, c.PaddingMode, 0)
 		p = 0
 	}
-	return c.Forwarded(input, F.Conv2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride}, []int64{p, p},
+	return c.forwarded(input, F.Conv2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride}, []int64{p, p},
 		[]int64{c.Dilation, c.Dilation}, c.Groups))
 }
 
@@ -90,7 +90,7 @@ func ConvTranspose2d(inChannels, outChannels, kernelSize, stride, padding,
 
 // Forward takes (N, in, H, W) to (N, out, H', W').
 func (c *ConvTranspose2dModule) Forward(x torch.Tensor) torch.Tensor {
-	return c.Forwarded(x, F.ConvTranspose2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride},
+	return c.forwarded(x, F.ConvTranspose2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride},
 		[]int64{c.Padding, c.Padding}, []int64{c.OutPadding, c.OutPadding}, c.Groups,
 		[]int64{c.Dilation, c.Dilation}))
 }

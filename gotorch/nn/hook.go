@@ -29,9 +29,11 @@ func (m *Module) RegisterForwardHook(hook ForwardHook) (remove func()) {
 	}
 }
 
-// Forwarded calls the hooks of a layer that made output of input, and returns output. A layer's Forward
-// ends with it.
-func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor {
+// Forwarded ends the Forward of a layer outside this package: it calls the layer's hooks and returns output.
+func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor { return m.forwarded(input, output) }
+
+// forwarded calls the hooks of a layer that made output of input, and returns output.
+func (m *Module) forwarded(input, output torch.Tensor) torch.Tensor {
 	for _, e := range m.hooks {
 		e.call(m.outer, input, output)
 	}

@@ -29,5 +29,5 @@ func Linear(in, out int64, bias bool) *LinearModule {
 
 // Forward takes (..., in) to (..., out).
 func (l *LinearModule) Forward(x torch.Tensor) torch.Tensor {
-	return l.Forwarded(x, F.Linear(x, l.Weight, l.Bias))
+	return l.forwarded(x, F.Linear(x, l.Weight, l.Bias))
 }
