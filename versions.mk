@@ -38,6 +38,9 @@ PYTHON_PEERS += torch==2.11.0
 PYTHON_PEERS += torchvision==0.26.0
 PYTHON_PEERS += fastai==2.8.12
 PYTHON_PEERS += safetensors==0.8.0
+PYTHON_PEERS += timm==1.0.31
+PYTHON_PEERS += transformers==5.24.0
+PYTHON_PEERS += efficientnet_lite_pytorch==0.1.0
 
 # The CUDA compiler and headers, for machines that have none.
 CUDA_WHEELS += nvidia-cuda-nvcc==13.0.88
