@@ -153,3 +153,8 @@ func (ls Layers) build(o Options) (*network, error) {
 	}
 	return layerwise(nn.Sequential(modules...), names, append(cut, len(modules))), nil
 }
+
+// IsLayerFile tells whether a model's name is that of a layer file.
+func IsLayerFile(name string) bool {
+	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}

@@ -64,7 +64,7 @@ func (l Layer) conv(at *maps, classes int64) (nn.IModule, error) {
 	if groups < 1 || at.channels%groups != 0 || out%groups != 0 {
 		return nil, fmt.Errorf("%d groups do not divide %d input and %d output channels", groups, at.channels, out)
 	}
-	stride, dilation := max(1, l.Stride), max(1, l.Dilation)
+	stride, dilation := orOne(l.Stride), orOne(l.Dilation)
 	padding := dilation * (l.Kernel / 2)
 	if l.Padding != nil {
 		padding = *l.Padding
@@ -101,7 +101,7 @@ func (l Layer) pool(at *maps) (nn.IModule, error) {
 	if padding > l.Kernel/2 {
 		return nil, fmt.Errorf("padding is %d; it may be at most half of the kernel %d", padding, l.Kernel)
 	}
-	dilation := max(1, l.Dilation)
+	dilation := orOne(l.Dilation)
 	if l.Type == "avgpool" && dilation > 1 {
 		return nil, fmt.Errorf("avgpool has no dilation")
 	}
@@ -116,7 +116,7 @@ func (l Layer) pool(at *maps) (nn.IModule, error) {
 
 // shrink moves the side of the maps on, by [OutputSide].
 func (l Layer) shrink(at *maps, stride, padding, dilation int64) error {
-	if l.Kernel < 1 || l.Kernel > 1024 || stride < 1 || padding < 0 || padding > 1024 || dilation > 1024 {
+	if l.Kernel < 1 || l.Kernel > 1024 || stride < 1 || padding < 0 || padding > 1024 || dilation < 1 || dilation > 1024 {
 		return fmt.Errorf("kernel %d, stride %d, padding %d, dilation %d: want kernel and stride of at least 1, none negative", l.Kernel, stride, padding, dilation)
 	}
 	side := OutputSide(at.side, l.Kernel, stride, padding, dilation)
@@ -147,4 +147,12 @@ func (l Layer) width(classes int64) (int64, error) {
 		return 0, fmt.Errorf("out is %q; it must be a number of at least 1, or the word classes", l.Out)
 	}
 	return out, nil
+}
+
+// orOne is a setting, or 1 where it was left out.
+func orOne(n int64) int64 {
+	if n == 0 {
+		return 1
+	}
+	return n
 }

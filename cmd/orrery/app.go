@@ -75,7 +75,7 @@ func verbs() []*cli.Command {
 		trainCommand(), ladderCommand(), evaluateCommand(), predictCommand(), reportCommand(),
 		compareCommand(), watchCommand(), dataCommand(), planetsCommand(),
 		collectCommand(), cleanCommand(), packCommand(), unpackCommand(),
-		benchCommand(), doctorCommand(),
+		modelsCommand(), benchCommand(), doctorCommand(),
 	}
 	for _, command := range commands {
 		command.OnUsageError = explainUsage
