@@ -24,6 +24,9 @@ type LRFind struct {
 // suggestionNames in the order of the legend, valley being the default.
 var suggestionNames = []string{"valley", "slide", "steep", "minimum"}
 
+// SuggestionNames are the keys of Suggestions, in the order to show them.
+func SuggestionNames() []string { return slices.Clone(suggestionNames) }
+
 // WriteLRFind draws the loss against the learning rate, which is logarithmic,
 // with the suggestions as dots on the curve: NAME.png and NAME.svg in folder.
 func WriteLRFind(folder, name string, f LRFind) error {

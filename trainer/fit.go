@@ -106,9 +106,39 @@ type progress struct {
 // training loop. A context that ends leaves a checkpoint and ErrStopped; an
 // error leaves the checkpoints written so far. The calling goroutine is locked
 // to its thread meanwhile.
-func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Result, error) {
+func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (result *Result, err error) {
+	// The first batches are decoded while libtorch is loaded and the model built.
+	early := func(f *fit) { f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch) }
+	err = withFit(recipe, set, o, early, func(f *fit) error {
+		f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
+			"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
+		if f.Run != nil {
+			f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
+			defer f.saver.wait() //nolint:errcheck // it was said in the log
+		}
+		for f.progress.Epoch < recipe.Epochs {
+			err := f.epoch(ctx)
+			if errors.Is(err, errRollback) {
+				if err = f.rollback(err); err == nil {
+					f.batches.Close()
+					f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		result, err = f.finish(ctx)
+		return err
+	})
+	return result, err
+}
+
+// withFit opens data, libtorch, model and optimiser for use, on a thread and in
+// a scope that end with it. early is called once the loaders are there.
+func withFit(recipe Recipe, set *data.Dataset, o Options, early func(*fit), use func(*fit) error) error {
 	if err := recipe.Validate(); err != nil {
-		return nil, err
+		return err
 	}
 	f := &fit{Options: o, recipe: recipe, set: set, skipped: map[int]error{}, began: time.Now()}
 	if o.Saving == (Saving{}) {
@@ -119,38 +149,19 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (*Res
 	}
 	defer f.closeData()
 	if err := f.openData(); err != nil {
-		return nil, err
+		return err
 	}
-	// The first batches are decoded while libtorch is loaded and the model built.
-	f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
+	early(f)
 	if err := torch.LoadLibrary(); err != nil {
-		return nil, err
+		return err
 	}
 	scope := torch.NewScope()
 	defer scope.Close()
 	defer func() { f.optimizer.Close() }()
 	if err := f.build(); err != nil {
-		return nil, fmt.Errorf("model %s: %w", recipe.Model, err)
+		return fmt.Errorf("model %s: %w", recipe.Model, err)
 	}
-	f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
-		"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
-	if f.Run != nil {
-		f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
-		defer f.saver.wait() //nolint:errcheck // it was said in the log
-	}
-	for f.progress.Epoch < recipe.Epochs {
-		err := f.epoch(ctx)
-		if errors.Is(err, errRollback) {
-			if err = f.rollback(err); err == nil {
-				f.batches.Close()
-				f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return f.finish(ctx)
+	return use(f)
 }
 
 // openData splits the set and makes the two loaders.
@@ -356,20 +367,10 @@ func ignoreEOF(err error) error {
 func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) error {
 	p := &f.progress
 	lr, momentum := Rates(f.recipe.Schedule, f.recipe.LearningRate, p.Step, f.steps)
-	var loss float64
 	left := false
-	err := torch.Try(func() {
-		scope := torch.NewScope()
-		defer scope.Close()
-		buffers := f.buffersBefore()
-		labels := torch.NewTensor(batch.Labels).To(f.device, torch.Long)
-		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum, func(loss float64) bool {
-			left = !isFinite(loss) || f.spoil != nil && f.spoil(p.Step)
-			return !left
-		})
-		if left {
-			f.restoreBuffers(buffers)
-		}
+	loss, err := f.optimiseBatch(batch, lr, momentum, func(loss float64) bool {
+		left = !isFinite(loss) || f.spoil != nil && f.spoil(p.Step)
+		return !left
 	})
 	if err != nil {
 		return fmt.Errorf("step %d: %w", p.Step, err)
@@ -402,6 +403,25 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 	}
 	f.goOn(f.Run.addStep(record))
 	return nil
+}
+
+// optimiseBatch takes one step, unless take refuses the batch's loss, and gives that loss.
+func (f *fit) optimiseBatch(batch *augment.Batch, lr, momentum float64, take func(loss float64) bool) (loss float64, err error) {
+	err = torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		buffers := f.buffersBefore()
+		labels := torch.NewTensor(batch.Labels).To(f.device, torch.Long)
+		taken := true
+		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum, func(loss float64) bool {
+			taken = take(loss)
+			return taken
+		})
+		if !taken {
+			f.restoreBuffers(buffers)
+		}
+	})
+	return loss, err
 }
 
 // stopped ends a training early: when its context ended, with a checkpoint.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/wangkuiyi/orrery/trainer"
@@ -17,7 +19,7 @@ func recipeFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "batchnorm", Usage: "BatchNorm after each convolution of cnn8", Value: d.BatchNorm},
 		&cli.IntFlag{Name: "epochs", Usage: "passes over the training split", Value: d.Epochs},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "pictures a step", Value: d.BatchSize},
-		&cli.Float64Flag{Name: "lr", Usage: "learning rate (the highest one of one-cycle)", Value: d.LearningRate},
+		&cli.StringFlag{Name: "lr", Usage: "learning rate (the highest one of one-cycle); train takes auto, too: what lr-find suggests", Value: number(d.LearningRate)},
 		&cli.StringFlag{Name: "schedule", Usage: "one-cycle or flat", Value: d.Schedule},
 		&cli.Float64Flag{Name: "weight-decay", Usage: "decoupled weight decay", Value: d.WeightDecay},
 		&cli.Float64Flag{Name: "valid-pct", Usage: "fraction of pictures held out", Value: d.ValidPct},
@@ -33,6 +35,11 @@ func recipeFlags() []cli.Flag {
 		&cli.IntFlag{Name: "threads", Usage: "threads that compute", DefaultText: "one per core"},
 	}
 }
+
+// autoRate as --lr has train find the rate itself.
+const autoRate = "auto"
+
+func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
 // recipeOf lays the recipe file over base and the flags over both.
 func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
@@ -65,7 +72,14 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("batchnorm", &recipe.BatchNorm)
 	set("epochs", &recipe.Epochs)
 	set("batch-size", &recipe.BatchSize)
-	set("lr", &recipe.LearningRate)
+	if rate := c.String("lr"); c.IsSet("lr") && rate != autoRate {
+		var err error
+		if recipe.LearningRate, err = strconv.ParseFloat(rate, 64); err != nil {
+			return recipe, usagef("lr is %q; it must be a number such as 0.003, or auto for train", rate)
+		}
+	} else if rate == autoRate && c.Command.Name != "train" {
+		return recipe, usagef("lr auto is for train alone; orrery lr-find suggests a rate")
+	}
 	set("schedule", &recipe.Schedule)
 	set("weight-decay", &recipe.WeightDecay)
 	set("valid-pct", &recipe.ValidPct)

@@ -110,11 +110,20 @@ func (j *training) run(c *cli.Context, watchers ...trainer.Watcher) (*trainer.Re
 
 // runOn trains on a set that is open, with its decoded pictures.
 func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictures, watchers ...trainer.Watcher) (result *trainer.Result, err error) {
+	found, err := j.findRate(c, set, pictures)
+	if err != nil {
+		return nil, err
+	}
 	folder, err := j.openFolder(c, set)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
+	if found != nil {
+		if err := writeLRFind(filepath.Join(j.dir, "plots"), found); err != nil {
+			return nil, err
+		}
+	}
 	log, logFile, err := runLogger(c.App.ErrWriter, folder.LogPath())
 	if err != nil {
 		return nil, err
