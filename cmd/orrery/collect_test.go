@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -213,6 +214,37 @@ func TestCollectInterrupted(t *testing.T) {
 	}
 	if again := w.AskedOf("host"); again > before+160 || again-before < 100 {
 		t.Errorf("the second run made %d requests after %d", again-before, before)
+	}
+}
+
+// TestCollectWithFlags asks DuckDuckGo, which warns, for pictures that are then stored smaller; the other services are not asked, and what
+// one of them cannot search by is said.
+func TestCollectWithFlags(t *testing.T) {
+	w := world(t, 3, 300, 200)
+	dir := t.TempDir()
+	var asked string
+	w.Intercept = func(service string, _ http.ResponseWriter, r *http.Request) bool {
+		if service == "duckduckgo" && r.URL.Path == "/i.js" {
+			asked = r.URL.Query().Get("f")
+		}
+		return false
+	}
+	o := mustSucceed(t, orrery(t, dir, "collect", "earth", "--into", "set", "--source", "duckduckgo", "--layout", "wide", "--type", "photo", "--color", "blue",
+		"--image-size", "large", "--license", "modification", "--max-side", "120", "--allow-private", "--json"))
+	if summary := decode[collect.Summary](t, o.stdout); summary.Classes["earth"].Kept != 3 || w.AskedOf("openverse")+w.AskedOf("commons") != 0 {
+		t.Errorf("%+v, the others were asked %d times", summary, w.AskedOf("openverse")+w.AskedOf("commons"))
+	}
+	if want := ",size:Large,color:Blue,type:photo,layout:Wide,license:Modify"; asked != want {
+		t.Errorf("asked with the filters %q, want %q", asked, want)
+	}
+	if !strings.Contains(o.stderr, "no service for programs") {
+		t.Errorf("no warning about duckduckgo: %s", o.stderr)
+	}
+	if o := mustSucceed(t, orrery(t, dir, "collect", "jupiter", "--into", "set", "--color", "blue", "--allow-private")); strings.Count(o.stderr, "cannot search by colour") != 2 {
+		t.Errorf("not said that openverse and commons cannot search by colour: %s", o.stderr)
+	}
+	for _, wrong := range [][]string{{"--layout", "round"}, {"--license", "free"}, {"--color", "mauve"}, {"--source", "bing"}, {"--max-side", "-1"}} {
+		fails(t, orrery(t, dir, append([]string{"collect", "earth", "--into", "other"}, wrong...)...), exitUsage, wrong[1])
 	}
 }
 

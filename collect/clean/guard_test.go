@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // routes are all the page's, with a body for those that take one.
@@ -202,30 +201,5 @@ func TestBodies(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != 413 {
 		t.Errorf("a chunked body over the limit answered %d, want 413", response.StatusCode)
-	}
-}
-
-// TestSlowSockets keeps connections that never finish a request; the page goes on answering and gets rid of them.
-func TestSlowSockets(t *testing.T) {
-	address, token := serve(t, newSet(t, 1, "earth"), ServeOptions{})
-	host := strings.TrimPrefix(address, "http://")
-	var slow []net.Conn
-	for range 400 {
-		connection, err := net.Dial("tcp", host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer connection.Close()
-		fmt.Fprint(connection, "GET / HTTP/1.1\r\nHost: 127")
-		slow = append(slow, connection)
-	}
-	for range 20 {
-		if status, _ := send(t, "GET", address+"/api/state", "", map[string]string{"Authorization": "Bearer " + token}); status != 200 {
-			t.Fatalf("answered %d among slow sockets", status)
-		}
-	}
-	_ = slow[0].SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, err := io.ReadAll(slow[0]); err != nil {
-		t.Errorf("a connection that never finishes its request stays open: %v", err)
 	}
 }

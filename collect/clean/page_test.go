@@ -176,3 +176,139 @@ func TestManyPictures(t *testing.T) {
 	p.until(fmt.Sprintf(`state.trashed === %d`, many/2))
 	t.Logf("%d pictures thrown out after %v", many/2, time.Since(begun))
 }
+
+// tabTo presses Tab, or Shift and Tab, until an element has the focus, and fails where the focus cannot be seen on the way.
+func (p *tab) tabTo(id string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	for range 40 {
+		p.keys(kb.Tab, modifiers...)
+		p.is(`getComputedStyle(document.activeElement).outlineStyle !== 'none'`, true)
+		if value[string](p, `document.activeElement.id`) == id {
+			return
+		}
+	}
+	p.t.Fatalf("Tab does not lead to %s", id)
+}
+
+// TestKeyboardOnly does everything without a mouse: nothing here clicks, focuses or sets.
+func TestKeyboardOnly(t *testing.T) {
+	b := browser.Open(t)
+	dir := newSet(t, 8, "earth", "mars", "mercury")
+	before := tree(t, dir)
+	address, token := serve(t, dir, ServeOptions{})
+	p := open(t, b, address+"/?token="+token, 1440, 900)
+	// Select two and move them to a class chosen among others.
+	p.keys(kb.ArrowRight)
+	p.keys(" ")
+	p.keys(kb.ArrowRight, chromedp.ModifierShift)
+	p.until(`selected.size === 2`)
+	p.keys("m")
+	p.is(`document.activeElement.id`, "move")
+	p.keys(kb.Home) // the debugger's M has also gone to the list
+	for range 3 {
+		p.keys(kb.ArrowDown)
+	}
+	p.is(`byId('move').value`, "class:mercury")
+	p.is(`state.undos`, 0)
+	p.keys(kb.Enter)
+	p.until(`state.undos === 1 && state.classes[2].count === 10 && document.activeElement === grid`)
+	// Choose a class and rename it.
+	p.tabTo("class", chromedp.ModifierShift)
+	p.keys("mer")
+	p.until(`view().class === 'mercury' && items.length === 10`)
+	p.tabTo("rename")
+	p.keys(kb.Enter)
+	p.until(`byId('ask').open && document.activeElement.id === 'ask-name'`)
+	p.keys("venus")
+	p.keys(kb.Enter)
+	p.until(`!byId('ask').open && view().class === 'venus' && items.length === 10 && state.undos === 2`)
+	// Another order, another part, and back.
+	p.tabTo("sort", chromedp.ModifierShift)
+	p.keys("s")
+	p.until(`view().sort === 'smallest' && items.length === 10`)
+	p.tabTo("filter")
+	p.keys("u")
+	p.until(`view().filter === 'unreadable' && items.length === 0`)
+	p.keys(kb.Home)
+	p.until(`items.length === 10`)
+	// Throw out with the button, look at one large and throw it out there, restore from the trash.
+	p.tabTo("all")
+	p.keys(" ")
+	p.until(`selected.size === 10`)
+	p.tabTo("trash")
+	p.keys(kb.Enter)
+	p.until(`state.trashed === 10 && items.length === 0`)
+	p.tabTo("undo")
+	p.keys(kb.Enter)
+	p.until(`state.trashed === 0 && items.length === 10`)
+	p.tabTo("grid", chromedp.ModifierShift)
+	p.keys(kb.Enter)
+	p.until(`byId('large').open`)
+	here := value[int](p, `at`)
+	p.keys(kb.ArrowRight)
+	p.is(`at`, here+1)
+	p.keys("x")
+	p.until(`state.trashed === 1 && byId('large').open`)
+	p.keys(kb.Escape)
+	p.until(`!byId('large').open && document.activeElement === grid`)
+	p.tabTo("class", chromedp.ModifierShift)
+	p.keys("tr")
+	p.until(`view().trash && items.length === 1`)
+	p.tabTo("restore")
+	p.keys(" ")
+	p.until(`state.trashed === 0`)
+	p.keys("?")
+	p.until(`byId('keys').open`)
+	p.keys(kb.Escape)
+	for left := 3; left >= 0; left-- {
+		p.keys("z", chromedp.ModifierCtrl)
+		p.until(fmt.Sprintf(`state.undos === %d`, left))
+	}
+	if after := tree(t, dir); strings.Join(after, "\n") != strings.Join(before, "\n") {
+		t.Errorf("undoing everything left %v", after)
+	}
+}
+
+// TestOrdersOnThePage shows near duplicates side by side and selects the smaller copies, then the other orders.
+func TestOrdersOnThePage(t *testing.T) {
+	b := browser.Open(t)
+	dir := variety(t)
+	address, token := serve(t, dir, ServeOptions{})
+	p := open(t, b, address+"/?token="+token, 1440, 900)
+	p.until(`state.measured === state.pictures`)
+	p.choose("sort", "near-duplicates")
+	p.until(`items[0].file === 'earth/plain.jpg' && items[1].file === 'mars/copy.jpg' && items[0].group === 1 && items[1].group === 1 && !items[2].group`)
+	p.click("#extras")
+	p.until(`selected.size === 1 && selected.has(items[1].id)`)
+	p.picture("near-duplicates")
+	p.click("#trash")
+	p.until(`items.length === 5 && !items[0].group`)
+	p.click("#undo")
+	p.until(`items.length === 6 && items[0].group === 1`)
+	for order, first := range map[string]string{"smallest": "earth/small.jpg", "blurriest": "earth/blurred.jpg", "odd-aspect": "mars/wide.jpg", "name": "earth/blurred.jpg"} {
+		p.choose("sort", order)
+		p.until(fmt.Sprintf(`items[0].file === %q`, first))
+	}
+	p.choose("filter", "unreadable")
+	p.until(`items.length === 1 && document.querySelector('.tile .facts').textContent.includes('unreadable')`)
+}
+
+// TestPages turns pages with the buttons.
+func TestPages(t *testing.T) {
+	b := browser.Open(t)
+	address, token := serve(t, newSet(t, 60, "earth", "mars"), ServeOptions{})
+	p := open(t, b, address+"/?token="+token, 1000, 700)
+	pages := value[int](p, `Math.ceil(items.length / perPage())`)
+	top := `Math.floor(grid.scrollTop / tileHeight) * columns`
+	p.is(`byId('page').textContent`, fmt.Sprintf("1 / %d", pages))
+	p.click("#next")
+	p.until(fmt.Sprintf(`byId('page').textContent === '2 / %d' && %s === perPage()`, pages, top))
+	p.click("#next")
+	p.click("#previous")
+	p.until(fmt.Sprintf(`byId('page').textContent === '2 / %d' && %s === perPage()`, pages, top))
+	p.click("#last")
+	p.until(fmt.Sprintf(`byId('page').textContent === '%d / %d' && byId('next').disabled`, pages, pages))
+	p.until(`document.querySelector('.tile[aria-posinset="120"] img').naturalWidth > 0`)
+	p.click("#first")
+	p.until(`grid.scrollTop === 0 && byId('previous').disabled`)
+}

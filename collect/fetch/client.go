@@ -31,6 +31,10 @@ type Options struct {
 	MinSpeed     int64         // bytes a second a download must bring after Grace (1024)
 	Grace        time.Duration // how long a download may be slow (8 s)
 	OnWait       func(host string, wait time.Duration)
+
+	// For this package's tests: who is asked what names mean, and an address that is reached although it is private.
+	resolver *net.Resolver
+	except   string
 }
 
 func (o Options) withDefaults() Options {
@@ -68,7 +72,7 @@ const maxRedirects = 5
 // New returns a client.
 func New(o Options) *Client {
 	o = o.withDefaults()
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Resolver: o.resolver}
 	transport := &http.Transport{
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
@@ -82,7 +86,7 @@ func New(o Options) *Client {
 	if o.Proxy != nil {
 		transport.Proxy = http.ProxyURL(o.Proxy)
 	} else {
-		dialer.Control = control(o.AllowPrivate)
+		dialer.Control = control(o.AllowPrivate, o.except)
 	}
 	return &Client{
 		options: o,
@@ -135,6 +139,8 @@ func CheckURL(address string) (*url.URL, error) {
 		return nil, fail(BadAddress, "%.200q is not an http or https address", address)
 	case u.Hostname() == "" || len(address) > 8192:
 		return nil, fail(BadAddress, "%.200q names no host", address)
+	case oddNumber(u.Hostname()):
+		return nil, fail(BadAddress, "%.200q names its host by a number in an odd spelling", address)
 	case u.User != nil:
 		return nil, fail(BadAddress, "%.200q holds a user name", u.Redacted())
 	}

@@ -48,34 +48,6 @@ func get(c *Client, address string) (string, error) {
 	return string(body), err
 }
 
-// TestPrivateAddressesAreNotDialled asks for this machine and its networks in every spelling; not one connection is made.
-func TestPrivateAddressesAreNotDialled(t *testing.T) {
-	var connections atomic.Int64
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
-		}
-	}
-	server.Start()
-	defer server.Close()
-	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	o := quick
-	o.AllowPrivate, o.Attempts, o.Timeout = false, 1, 3*time.Second
-	c := New(o)
-	for _, host := range []string{"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "localhost.", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-		"[0:0:0:0:0:ffff:127.0.0.1]", "0.0.0.0", "0", "[::]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "169.254.169.254", "[fe80::1]", "[fd00:ec2::254]",
-		"10.0.0.1", "192.168.0.1", "172.16.0.1", "100.64.0.1", "[fc00::1]", "224.0.0.1", "255.255.255.255", "[ff02::1]", "127.0.0.1.nip.invalid"} {
-		_, err := get(c, "http://"+host+":"+port+"/")
-		if got := reason(err); got != PrivateAddress && got != Unreachable {
-			t.Errorf("%s: %v, want it refused", host, err)
-		}
-	}
-	if n := connections.Load(); n != 0 {
-		t.Errorf("%d connections were made", n)
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	for text, want := range map[string]string{
 		"8.8.8.8": "public", "2606:4700::1111": "public", "93.184.216.34": "public", "64:ff9b::808:808": "public", "2002:808:808::": "public",
@@ -95,22 +67,6 @@ func TestAddresses(t *testing.T) {
 		if got != want {
 			t.Errorf("%s is %s, want %s", text, got, want)
 		}
-	}
-}
-
-// TestRebinding dials a name that first leads to a public address: the check is of the address dialled, whatever a name said before.
-func TestRebinding(t *testing.T) {
-	check := control(false)
-	if err := check("tcp4", "93.184.216.34:80", nil); err != nil {
-		t.Error(err)
-	}
-	for _, address := range []string{"127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "nonsense:80", "169.254.169.254:80"} {
-		if err := check("tcp4", address, nil); !errors.Is(err, errPrivate) {
-			t.Errorf("%s may be dialled: %v", address, err)
-		}
-	}
-	if err := check("unix", "/run/socket", nil); err == nil {
-		t.Error("a socket may be dialled")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -74,12 +75,29 @@ func checkAddress(address netip.Addr, allowPrivate bool) error {
 	return nil
 }
 
+// oddNumber tells whether a host is a number that is no plain address, such as 127.1 or 0x7f000001. Some programs, and proxies among them,
+// take it for an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+func oddNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, found := strings.CutPrefix(strings.ToLower(last), "0x"); found {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
+}
+
 // control returns a check of the address really dialled, after every name was resolved, so that no spelling of an
 // address and no change of a name between check and use gets around it.
-func control(allowPrivate bool) func(network, address string, _ syscall.RawConn) error {
+func control(allowPrivate bool, except string) func(network, address string, _ syscall.RawConn) error {
 	return func(network, address string, _ syscall.RawConn) error {
 		if network != "tcp4" && network != "tcp6" {
 			return fmt.Errorf("%w: %s %s", errPrivate, network, address)
+		}
+		if address == except {
+			return nil
 		}
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {

@@ -207,9 +207,7 @@ func writeFile(name string, replace bool, write func(io.Writer) error) error {
 		return err
 	}
 	err = write(file)
-	if err == nil {
-		err = file.Chmod(0o644)
-	}
+	_ = file.Chmod(0o644) // a drive with FAT on it has no such modes and refuses
 	if err == nil {
 		err = file.Sync()
 	}

@@ -61,8 +61,10 @@ function showState(news) {
   if (gone) options.splice(1, 0, option(chosen, chosen.slice(6) + ' (0)'));
   classes.replaceChildren(...options);
   classes.value = chosen;
-  const move = byId('move');
+  const move = byId('move'), target = move.value;
   move.replaceChildren(option('', 'a class…'), ...state.classes.map((c) => option('class:' + c.name, c.name)), option('new', 'New class…'));
+  move.value = target;
+  if (move.selectedIndex < 0) move.value = '';
   for (const o of document.querySelectorAll('[data-needs-predictions]')) o.hidden = o.disabled = !state.predictions;
   showButtons();
   showMeasured();
@@ -84,6 +86,7 @@ function showButtons() {
   byId('trash').hidden = v.trash;
   byId('restore').hidden = !v.trash;
   byId('trash').disabled = byId('restore').disabled = byId('move').disabled = !some;
+  byId('move-go').disabled = !some || byId('move').value === '';
   byId('none').disabled = selected.size === 0;
   byId('all').disabled = items.length === 0;
   byId('extras').hidden = v.sort !== 'near-duplicates' && v.filter !== 'near-duplicates';
@@ -384,8 +387,9 @@ async function renameClass() {
   });
 }
 
-function moveTo(value) {
-  byId('move').value = '';
+// moveChosen does not act as soon as a class is chosen: with the keyboard, one passes others on the way to it.
+function moveChosen() {
+  const value = byId('move').value;
   if (value === 'new') question('Move to a new class', 'Its name', '', (name) => act('move', name));
   else if (value) act('move', value.slice(6)).then(() => grid.focus());
 }
@@ -545,13 +549,18 @@ const clicks = {
   all: () => select(0, items.length - 1, true),
   none: () => { selected.clear(); showButtons(); draw(); },
   extras: selectExtras, trash: () => act('trash'), restore: () => act('restore'),
-  undo, redo, rename: renameClass, help: () => byId('keys').showModal(),
+  'move-go': moveChosen, undo, redo, rename: renameClass, help: () => byId('keys').showModal(),
   'keys-close': () => byId('keys').close(), 'ask-cancel': () => byId('ask').close(), 'large-close': () => byId('large').close(),
   'large-previous': () => { go(at - 1); showLarge(); }, 'large-next': () => { go(at + 1); showLarge(); },
   'large-select': () => { toggle(at); showLarge(); }, 'large-trash': trashLarge,
 };
 for (const [id, click] of Object.entries(clicks)) byId(id).addEventListener('click', click);
-byId('move').addEventListener('change', (event) => moveTo(event.target.value));
+byId('move').addEventListener('change', showButtons);
+byId('move').addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  moveChosen();
+});
 byId('ask-name').addEventListener('keydown', (event) => {
   if (event.key === 'Enter') { event.preventDefault(); byId('ask-ok').click(); }
 });
