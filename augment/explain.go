@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
 )
 

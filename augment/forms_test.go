@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
 )
 

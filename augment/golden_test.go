@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/internal/testdata"
 )
@@ -220,7 +220,7 @@ func TestResizeIsPillows(t *testing.T) {
 		for _, r := range g.Resizes {
 			p := pics[r.Picture]
 			job := kernel.Job{CropX: r.Crop[0], CropY: r.Crop[1], CropW: r.Crop[2], CropH: r.Crop[3], ItemW: r.To[0], ItemH: r.To[1]}
-			out := make([]uint8, 4*r.To[0]*r.To[1])
+			out := make([]uint8, 4*r.To[0]*r.To[1], 4*r.To[0]*r.To[1]+kernel.Pad)
 			if err := k.Resize(p.Pix, p.Width, p.Height, &job, out); err != nil {
 				t.Fatal(err)
 			}

@@ -13,7 +13,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // Pipeline is what happens to a picture. It is read-only and safe for many goroutines.

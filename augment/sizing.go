@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
 )
 

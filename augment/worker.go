@@ -5,7 +5,7 @@ import (
 	"image"
 	"unsafe"
 
-	"github.com/wangkuiyi/orrery/augment/internal/kernel"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
 )
 

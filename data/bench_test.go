@@ -135,7 +135,9 @@ func BenchmarkResize(b *testing.B) {
 	var dst Picture
 	cpu, n := cpuSeconds(), 0
 	for b.Loop() {
-		Resize(&dst, src, 341, 256)
+		if err := Resize(&dst, src, 341, 256); err != nil {
+			b.Fatal(err)
+		}
 		n++
 	}
 	b.ReportMetric((cpuSeconds()-cpu)/float64(n)*1e6, "us-cpu")

@@ -32,14 +32,13 @@ func (p *Picture) reset(w, h int) {
 
 // Scaled returns the picture with its short side scaled to that many pixels;
 // itself where that is no smaller, or 0.
-func (p *Picture) Scaled(short int) *Picture {
+func (p *Picture) Scaled(short int) (*Picture, error) {
 	w, h := shortSide(p.Width, p.Height, short)
 	if w == p.Width && h == p.Height {
-		return p
+		return p, nil
 	}
 	scaled := &Picture{}
-	Resize(scaled, p, w, h)
-	return scaled
+	return scaled, Resize(scaled, p, w, h)
 }
 
 // String says "384x512".

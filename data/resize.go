@@ -1,39 +1,38 @@
 package data
 
 import (
-	"math"
+	"runtime"
 	"sync"
 
-	"github.com/wangkuiyi/orrery/data/internal/scale"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // Resize scales src to w x h pixels into dst, whose memory is reused where it
 // suffices. The filter is a triangle over the source, widened when shrinking
-// (bilinear, antialiased), in Pillow's 8-bit arithmetic: first along the rows,
-// rounded to 8 bits, then along the columns, weights in 22-bit fixed point.
-// dst and src must differ.
-func Resize(dst, src *Picture, w, h int) {
+// (bilinear, antialiased), in Pillow's 8-bit arithmetic. dst and src must
+// differ. It fails without memory only.
+func Resize(dst, src *Picture, w, h int) error {
+	dst.reset(w, h)
 	if w == src.Width && h == src.Height {
-		dst.reset(w, h)
 		copy(dst.Pix, src.Pix)
-		return
+		return nil
 	}
-	from := src
-	if w != src.Width {
-		mid := dst
-		if h != src.Height {
-			mid = middle.Get().(*Picture)
-			defer middle.Put(mid)
+	k, ok := scalers.Get().(*kernel.Worker)
+	if !ok {
+		var err error
+		if k, err = kernel.NewWorker(false); err != nil {
+			return err
 		}
-		mid.reset(w, src.Height)
-		scale.Rows(mid.Pix, src.Pix, src.Width, src.Height, triangle(src.Width, w))
-		from = mid
+		runtime.SetFinalizer(k, (*kernel.Worker).Close)
 	}
-	if h != src.Height {
-		dst.reset(w, h)
-		scale.Columns(dst.Pix, from.Pix, w, triangle(src.Height, h))
-	}
+	defer scalers.Put(k)
+	job := kernel.Job{CropW: src.Width, CropH: src.Height, ItemW: w, ItemH: h}
+	return k.Resize(src.Pix, src.Width, src.Height, &job, dst.Pix)
 }
+
+// scalers keeps kernel workers between calls. One dropped by the pool is freed
+// by its finalizer.
+var scalers sync.Pool
 
 // middle keeps pictures that are needed for the length of a call.
 var middle = sync.Pool{New: func() any { return &Picture{} }}
@@ -60,34 +59,8 @@ func scaledTo(p *Picture, short int, decode func(*Picture) error) error {
 		return err
 	}
 	if w, h := shortSide(full.Width, full.Height, short); w != full.Width || h != full.Height {
-		Resize(p, full, w, h)
-		return nil
+		return Resize(p, full, w, h)
 	}
 	*p, *full = *full, *p
 	return nil
-}
-
-// triangle returns the taps that scale n positions to m.
-func triangle(n, m int) scale.Taps {
-	ratio := float64(n) / float64(m)
-	support := max(ratio, 1)
-	stride := 2*int(math.Ceil(support)) + 1
-	t := scale.Taps{From: make([]int32, m), Count: make([]int32, m), Weight: make([]int32, m*stride), Stride: stride}
-	weights := make([]float64, stride)
-	for i := range m {
-		center := (float64(i) + 0.5) * ratio
-		from := max(int(center-support+0.5), 0)
-		to := min(int(center+support+0.5), n)
-		sum := 0.0
-		for k := range to - from {
-			x := math.Abs((float64(k+from) - center + 0.5) / support)
-			weights[k] = max(1-x, 0)
-			sum += weights[k]
-		}
-		for k := range to - from {
-			t.Weight[i*stride+k] = int32(math.Floor(weights[k]/sum*(1<<scale.WeightBits) + 0.5))
-		}
-		t.From[i], t.Count[i] = int32(from), int32(to-from)
-	}
-	return t
 }

@@ -47,7 +47,9 @@ func TestResizeEqualsPillow(t *testing.T) {
 	}
 	for _, c := range golden.Cases {
 		var dst Picture
-		Resize(&dst, src, c.Width, c.Height)
+		if err := Resize(&dst, src, c.Width, c.Height); err != nil {
+			t.Fatal(err)
+		}
 		if dst.Width != c.Width || dst.Height != c.Height {
 			t.Fatalf("%v, want %dx%d", &dst, c.Width, c.Height)
 		}
@@ -81,7 +83,9 @@ func TestShortSide(t *testing.T) {
 			t.Errorf("ShortSide %d gives %v, want %dx%d", c.short, p, c.w, c.h)
 		}
 		var want Picture
-		Resize(&want, full, c.w, c.h)
+		if err := Resize(&want, full, c.w, c.h); err != nil {
+			t.Fatal(err)
+		}
 		off := 0
 		for i := range p.Pix {
 			off = max(off, abs(int(p.Pix[i])-int(want.Pix[i])))

@@ -125,7 +125,10 @@ func (s *Saved) DecodeOptions() data.DecodeOptions {
 // Predict tells what the model makes of one decoded picture, by the same
 // arithmetic as validation.
 func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {
-	picture = picture.Scaled(s.Recipe.shortSide())
+	picture, err := picture.Scaled(s.Recipe.shortSide())
+	if err != nil {
+		return Prediction{}, fmt.Errorf("%s: %w", path, err)
+	}
 	size := int64(s.Recipe.Size)
 	pixels := make([]float32, s.pipeline.Elements())
 	neutral := augment.Neutral()
@@ -134,7 +137,7 @@ func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) 
 		return Prediction{}, fmt.Errorf("%s: %w", path, err)
 	}
 	var logits []float32
-	err := torch.Try(func() {
+	err = torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
 		s.model.Train(false)

@@ -101,20 +101,26 @@ static void stream_row(stream *s, int y, uint8_t *out) {
   s->w->ops->vertical(s->list, weight, n, s->w->across.out * 4, out);
 }
 
-// Resizes the crop into `to` (8 bits).
-static int resize_only(orr_worker *w, orr_buffer *to, const uint8_t *source, ptrdiff_t stride,
-                       const orr_job *job, orr_view *view) {
+// Resizes the crop to rows of `pitch` bytes at `to` (8 bits), behind which 64 more may be written.
+static int resize(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
+                  uint8_t *to, size_t pitch) {
   stream s;
   if (stream_open(&s, w, source, stride, job)) return ORR_NO_MEMORY;
+  for (int y = 0; y < job->item_h; y++) stream_row(&s, y, to + pitch * y);
+  return ORR_OK;
+}
+
+// Resizes the crop into w->items, which becomes the view.
+static int item_step(orr_worker *w, const uint8_t *source, ptrdiff_t stride, const orr_job *job,
+                     orr_view *view) {
   size_t pitch = round64((size_t)job->item_w * 4) + PAD;
-  if (!reserve(to, pitch * job->item_h + PAD)) return ORR_NO_MEMORY;
-  for (int y = 0; y < job->item_h; y++) stream_row(&s, y, to->p + pitch * y);
-  view->base = to->p;
+  if (!reserve(&w->items, pitch * job->item_h + PAD)) return ORR_NO_MEMORY;
+  view->base = w->items.p;
   view->stride = (ptrdiff_t)pitch;
   view->w = job->item_w;
   view->h = job->item_h;
   view->wide = 0;
-  return ORR_OK;
+  return resize(w, source, stride, job, w->items.p, pitch);
 }
 
 // Area step over the view, into w->picture (15 bits), which becomes the view.
@@ -223,7 +229,7 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   if (job->area_w > 0 && job->item_w > 0 && orr_merger_fits(job)) {
     rc = orr_merger_open(&merger, w, source, stride, job, &view);
   } else {
-    if (job->item_w > 0) rc = resize_only(w, &w->items, source, stride, job, &view);
+    if (job->item_w > 0) rc = item_step(w, source, stride, job, &view);
     if (!rc && job->area_w > 0) rc = area_step(w, job, &view);
   }
   if (rc) return rc;
@@ -278,11 +284,6 @@ int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height,
                uint8_t *out) {
   if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
   ptrdiff_t stride = 4 * (ptrdiff_t)width;
-  orr_view view = {0};
-  int rc = resize_only(w, &w->items, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x,
-                       stride, job, &view);
-  if (rc) return rc;
-  size_t row = 4 * (size_t)job->item_w;
-  for (int y = 0; y < job->item_h; y++) memcpy(out + row * y, view.base + view.stride * y, row);
-  return ORR_OK;
+  return resize(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job, out,
+                4 * (size_t)job->item_w);
 }

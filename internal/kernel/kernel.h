@@ -1,4 +1,4 @@
-// The pixel work of package augment: one picture in, one training sample out.
+// The pixel work of packages data and augment: one picture in, one training sample out.
 //
 // Texels are RGBX, 4 bytes a pixel. Three stages, each with a scalar and an AVX2 form:
 //   resize  Pillow's antialiased bilinear filter, 8 bits, horizontal pass then vertical pass;
@@ -60,7 +60,8 @@ int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out
 void orr_logit(orr_worker *w, float *v, int64_t n);
 void orr_sigmoid(orr_worker *w, float *v, int64_t n);
 
-// orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels (X unspecified).
+// orr_resize is the first stage alone: out holds item_w*item_h RGBX pixels, X as the source has it,
+// and 64 bytes behind them.
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out);
 

@@ -1,4 +1,4 @@
-// Package kernel is the native pixel work of package augment: Pillow's resize, PyTorch's area
+// Package kernel is the native pixel work of packages data and augment: Pillow's resize, PyTorch's area
 // resize, one projective sampling, lighting, and the output in a batch's layout. It draws nothing
 // and decides nothing: a [Job] says what to do.
 package kernel
@@ -66,7 +66,7 @@ func NewWorker(scalar bool) (*Worker, error) {
 	}
 	c := C.orr_worker_new(flag)
 	if c == nil {
-		return nil, errors.New("augment: no memory for a worker")
+		return nil, errors.New("kernel: no memory for a worker")
 	}
 	return &Worker{c}, nil
 }
@@ -87,13 +87,14 @@ func (w *Worker) Run(pix []uint8, width, height int, job *Job, out unsafe.Pointe
 	return status(C.orr_run(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, out))
 }
 
-// Resize does the Pillow resize of the job alone, to ItemW*ItemH RGBX pixels in out, X unspecified.
+// Resize does the Pillow resize of the job alone, to ItemW*ItemH RGBX pixels in out, which has Pad
+// bytes behind them.
 func (w *Worker) Resize(pix []uint8, width, height int, job *Job, out []uint8) error {
 	if err := check(pix, width, height); err != nil {
 		return err
 	}
-	if job.ItemW < 1 || job.ItemH < 1 || len(out) < 4*job.ItemW*job.ItemH {
-		return fmt.Errorf("augment: resize to %dx%d in %d bytes", job.ItemW, job.ItemH, len(out))
+	if job.ItemW < 1 || job.ItemH < 1 || len(out) < 4*job.ItemW*job.ItemH || cap(out) < 4*job.ItemW*job.ItemH+Pad {
+		return fmt.Errorf("kernel: resize to %dx%d in %d bytes (capacity %d)", job.ItemW, job.ItemH, len(out), cap(out))
 	}
 	j := job.c()
 	return status(C.orr_resize(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, (*C.uint8_t)(&out[0])))
@@ -103,7 +104,7 @@ func (w *Worker) Resize(pix []uint8, width, height int, job *Job, out []uint8) e
 // values. out is as for Run.
 func (w *Worker) Finish(planes []float32, job *Job, out unsafe.Pointer) error {
 	if len(planes) != 3*job.OutW*job.OutH || len(planes) == 0 {
-		return fmt.Errorf("augment: %d values for 3 planes of %dx%d", len(planes), job.OutW, job.OutH)
+		return fmt.Errorf("kernel: %d values for 3 planes of %dx%d", len(planes), job.OutW, job.OutH)
 	}
 	j := job.c()
 	return status(C.orr_finish(w.c, (*C.float)(&planes[0]), &j, out))
@@ -135,7 +136,7 @@ func (w *Worker) whole(v []float32) bool {
 
 func check(pix []uint8, width, height int) error {
 	if width < 1 || height < 1 || cap(pix) < 4*width*height+Pad || len(pix) < 4*width*height {
-		return fmt.Errorf("augment: %d bytes (capacity %d) hold no RGBX picture of %dx%d with %d bytes behind it",
+		return fmt.Errorf("kernel: %d bytes (capacity %d) hold no RGBX picture of %dx%d with %d bytes behind it",
 			len(pix), cap(pix), width, height, Pad)
 	}
 	return nil
@@ -146,9 +147,9 @@ func status(rc C.int) error {
 	case C.ORR_OK:
 		return nil
 	case C.ORR_NO_MEMORY:
-		return errors.New("augment: out of memory")
+		return errors.New("kernel: out of memory")
 	}
-	return errors.New("augment: the crop lies outside the picture, or a size is not positive")
+	return errors.New("kernel: the crop lies outside the picture, or a size is not positive")
 }
 
 func (j *Job) c() C.orr_job {
