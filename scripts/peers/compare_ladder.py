@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """`orrery ladder` against fastai_ladder.py, in turns in one run: seed by seed, one after the other.
 
-Each rung's mean accuracy over the seeds is compared by the standard error of the difference, images per second by their
-ratio. Writes OUT.json and OUT.md; run it on an otherwise idle machine.
+Each rung's mean accuracy over the seeds is compared by the standard error of the difference, images per second and the
+time from process start to the first step by their ratio. Ours begins every seed with an empty store of decoded pictures.
+Writes OUT.json and OUT.md after every seed, and goes on after the seeds that OUT.json has; run it on an otherwise idle
+machine.
 
-    python scripts/peers/compare_ladder.py FOLDER --seeds 5 --out bench/results/2026-11-24-ladder-trashnet
+    python scripts/peers/compare_ladder.py FOLDER --seeds 5 --date 2026-11-26 --out bench/results/2026-11-26-ladder-trashnet
 """
 import argparse
 import json
@@ -65,6 +67,8 @@ def markdown(result):
         lines.append(
             f"| {r['name']} | {r['accuracy']:.4f} | {r['fastai_accuracy']:.4f} | {r['difference']:+.4f} | {2 * r['standard_error']:.4f} | "
             f"{r['images_per_second']:.0f} | {r['fastai_images_per_second']:.0f} | {r['ratio']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f}) |")
+    start = result["first_step"]
+    lines += ["", f"From process start to the first step's end, median: Orrery {start['orrery']:.2f} s, fastai {start['fastai']:.2f} s."]
     return "\n".join(lines) + "\n"
 
 
@@ -78,22 +82,32 @@ def main():
     parser.add_argument("--out", required=True, help="path of the results, without ending")
     parser.add_argument("--date", required=True)
     args = parser.parse_args()
-    ours, theirs = [], []
-    with tempfile.TemporaryDirectory() as runs:
-        for seed in range(args.first_seed, args.first_seed + args.seeds):
-            theirs.append(run([sys.executable, ROOT / "scripts/peers/fastai_ladder.py", args.folder, "--seeds", seed]))
-            ours.append(run([args.orrery, "ladder", args.folder, "--json", "--seed", seed, "--split-seed", 42, "-o", f"{runs}/{seed}", *args.orrery_flags]))
-            print(json.dumps(compare(ours, theirs), indent=1), file=sys.stderr, flush=True)
-    result = dict(
-        title=f"The ladder on {pathlib.Path(args.folder).name}, Orrery and fastai 2.8.12 in turns", date=args.date, machine=machine(),
-        torch=theirs[0]["torch"], seeds=args.seeds,
-        command=f"scripts/peers/compare_ladder.py {pathlib.Path(args.folder).name} --seeds {args.seeds} " + " ".join(args.orrery_flags),
-        rungs=compare(ours, theirs))
     out = pathlib.Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    pairs = json.loads(out.with_suffix(".json").read_text())["pairs"] if out.with_suffix(".json").exists() else []
+    for seed in range(args.first_seed + len(pairs), args.first_seed + args.seeds):
+        with tempfile.TemporaryDirectory() as runs:
+            theirs = run([sys.executable, ROOT / "scripts/peers/fastai_ladder.py", args.folder, "--seeds", seed])
+            ours = run([args.orrery, "ladder", args.folder, "--json", "--seed", seed, "--split-seed", 42, "-o", f"{runs}/ladder",
+                        "--store", f"{runs}/store", *args.orrery_flags])
+            first = min(pathlib.Path(runs, "ladder").glob("*/result.json"), key=lambda p: p.parent.name)
+            ours["first_step"] = json.loads(first.read_text())["first_step_seconds"]
+        pairs.append(dict(seed=seed, orrery=ours, fastai=theirs))
+        write(out, args, pairs)
+
+
+def write(out, args, pairs):
+    ours, theirs = [p["orrery"] for p in pairs], [p["fastai"] for p in pairs]
+    name = pathlib.Path(args.folder).name
+    result = dict(
+        title=f"The ladder on {name}, Orrery and fastai 2.8.12 in turns", date=args.date, machine=machine(),
+        torch=theirs[0]["torch"], seeds=len(pairs),
+        command=" ".join(["scripts/peers/compare_ladder.py", name, "--seeds", str(args.seeds), *args.orrery_flags]),
+        first_step=dict(orrery=statistics.median(o["first_step"] for o in ours), fastai=statistics.median(t["first_step"] for t in theirs)),
+        rungs=compare(ours, theirs), pairs=pairs)
     out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     out.with_suffix(".md").write_text(markdown(result))
-    print(markdown(result))
+    print(markdown(result), flush=True)
 
 
 if __name__ == "__main__":

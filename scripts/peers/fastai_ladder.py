@@ -128,11 +128,12 @@ def main():
     from pathlib import Path
 
     folder = Path(args.folder)
-    rungs = []
+    rungs, first_step = [], None
     for rung in RUNGS:
         if rung[0] not in args.rungs:
             continue
         results = [train_rung(folder, rung, seed, args.workers) for seed in args.seeds]
+        first_step = first_step or results[0]["first_step"]
         accuracies = [r["accuracy"] for r in results]
         rungs.append(dict(
             name=rung[0],
@@ -141,7 +142,7 @@ def main():
             seconds=sum(r["seconds"] for r in results) / len(results),
             images_per_second=sum(r["images_per_second"] for r in results) / len(results),
         ))
-    print(json.dumps(dict(rungs=rungs, torch=torch.__version__, threads=torch.get_num_threads())))
+    print(json.dumps(dict(rungs=rungs, first_step=first_step, torch=torch.__version__, threads=torch.get_num_threads())))
 
 
 if __name__ == "__main__":
