@@ -145,7 +145,7 @@ func (it *Iterator) deliver() *Batch {
 // size is the number of samples of the next plan, 0 when there is none.
 func (it *Iterator) size() int {
 	rest := len(it.order) - it.planned
-	if rest < it.l.options.BatchSize && it.l.options.Train {
+	if rest < it.l.options.BatchSize && it.l.options.shuffles() {
 		return 0
 	}
 	return min(rest, it.l.options.BatchSize)
@@ -202,7 +202,7 @@ func (it *Iterator) plan(b *buffer) {
 		}
 	}
 	p.area = l.pipeline.AreaStep(p.params)
-	if l.options.Train && l.pipeline.mixer != nil {
+	if l.options.shuffles() && l.pipeline.mixer != nil {
 		d := drawer{generator(l.options.Seed, it.epoch, -1-it.delivered-len(it.plans))}
 		p.mix = d.mixture(l.pipeline.mixer, n, l.pipeline.size)
 	}

@@ -35,6 +35,8 @@ type LoaderOptions struct {
 	// Train shuffles, augments, and drops the last partial batch. Otherwise the order is that of the
 	// indices, every picture is the centre crop, and the last batch may be smaller.
 	Train bool
+	// InOrder has Train keep the order of the indices and every picture, unmixed: test-time augmentation.
+	InOrder bool
 	// Seed, with the epoch, decides the order and all augmentation.
 	Seed   int64
 	Layout Layout
@@ -49,6 +51,9 @@ type LoaderOptions struct {
 	// OnSkip hears, once for each, of pictures that cannot be decoded. Calls do not overlap.
 	OnSkip func(index int, err error)
 }
+
+// shuffles tells whether an epoch is one of training: in another order, whole batches alone, mixed.
+func (o LoaderOptions) shuffles() bool { return o.Train && !o.InOrder }
 
 // Loader makes the batches of a training or validation set, epoch by epoch. Its methods are safe
 // for many goroutines, but its buffers are shared: iterate over one epoch at a time unless Prefetch
@@ -84,7 +89,7 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, fmt.Errorf("loader: %d labels for %d pictures", len(labels), len(indices))
 	case o.BatchSize < 1:
 		return nil, fmt.Errorf("loader: batch size %d: want at least 1", o.BatchSize)
-	case o.Train && o.BatchSize > len(indices):
+	case o.shuffles() && o.BatchSize > len(indices):
 		return nil, fmt.Errorf("loader: batch size %d is larger than the %d training pictures", o.BatchSize, len(indices))
 	case o.Workers < 0 || o.Prefetch < 0:
 		return nil, fmt.Errorf("loader: %d workers, prefetch %d: want none below 0", o.Workers, o.Prefetch)
@@ -92,7 +97,7 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, fmt.Errorf("loader: layout %d is neither NCHW nor NHWC", o.Layout)
 	case o.Dtype < Float32 || o.Dtype > Uint8:
 		return nil, fmt.Errorf("loader: dtype %d is none of float32, bfloat16, uint8", int(o.Dtype))
-	case o.Dtype != Float32 && o.Train && p.mixer != nil:
+	case o.Dtype != Float32 && o.shuffles() && p.mixer != nil:
 		return nil, fmt.Errorf("loader: %s needs float32 batches, not %v", p.mixer.Name(), o.Dtype)
 	}
 	cumulative, err := cumulate(o.Weights, len(indices))
@@ -116,7 +121,7 @@ func (l *Loader) Steps() int {
 	l.mu.Lock()
 	n := len(l.indices) - len(l.bad)
 	l.mu.Unlock()
-	if l.options.Train {
+	if l.options.shuffles() {
 		return n / l.options.BatchSize
 	}
 	return (n + l.options.BatchSize - 1) / l.options.BatchSize
@@ -130,7 +135,7 @@ func (l *Loader) order(epoch int) []int {
 	for i := range out {
 		out[i] = i
 	}
-	if l.options.Train {
+	if l.options.shuffles() {
 		r := rand.New(rand.NewPCG(mix(uint64(l.options.Seed)^0x6f72726572790000), mix(uint64(epoch)+1)))
 		if l.cumulative == nil {
 			r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })

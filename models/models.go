@@ -42,6 +42,8 @@ type Model interface {
 	Logits(x torch.Tensor) torch.Tensor
 	// Features are what the head, the last stage, is given: [N, C, H', W'].
 	Features(x torch.Tensor) torch.Tensor
+	// Through takes x, what stage from is given, through the stages from..to-1.
+	Through(x torch.Tensor, from, to int) torch.Tensor
 	// Parameters are what is trained, in the order of the layers.
 	Parameters() []torch.Tensor
 	// Named are parameters and buffers under PyTorch's names, in the same order.

@@ -63,6 +63,8 @@ func (n *network) Logits(x torch.Tensor) torch.Tensor {
 
 func (n *network) Features(x torch.Tensor) torch.Tensor { return n.run(x, 0, len(n.stages)-1) }
 
+func (n *network) Through(x torch.Tensor, from, to int) torch.Tensor { return n.run(x, from, to) }
+
 func (n *network) Freeze(stages int) {
 	n.frozen = stages
 	for i, s := range n.stages {

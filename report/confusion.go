@@ -11,16 +11,20 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// plotConfusion draws the confusion matrix: actual classes from top to bottom,
-// predicted from left to right, each row shaded by its fraction.
-func (r *Run) plotConfusion(folder, name string) error {
-	e := r.Evaluation
-	n := len(e.Classes)
-	p := newPlot("Confusion matrix", "predicted", "actual")
-	p.Add(matrix{e.Confusion})
+// plotConfusion draws a confusion matrix: actual classes from top to bottom,
+// predicted from left to right, each row shaded by its fraction; in the cells
+// counts, or normalised these fractions.
+func plotConfusion(folder, name string, classes []string, counts [][]int, normalised bool) error {
+	n := len(classes)
+	title := "Confusion matrix"
+	if normalised {
+		title = "Confusion matrix, fraction of the actual class"
+	}
+	p := newPlot(title, "predicted", "actual")
+	p.Add(matrix{counts, normalised})
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, float64(n), 0, float64(n)
 	across, down := make([]plot.Tick, n), make([]plot.Tick, n)
-	for i, class := range e.Classes {
+	for i, class := range classes {
 		label := shortTo(printable(class), 18)
 		across[i] = plot.Tick{Value: float64(i) + 0.5, Label: label}
 		down[i] = plot.Tick{Value: float64(n-i) - 0.5, Label: label}
@@ -33,8 +37,11 @@ func (r *Run) plotConfusion(folder, name string) error {
 	return save(folder, name, side+0.6, side, func(c draw.Canvas) { p.Draw(margin(c)) })
 }
 
-// matrix is a plotter of coloured cells with the counts in them.
-type matrix struct{ counts [][]int }
+// matrix is a plotter of coloured cells with the counts, or their fractions of the row, in them.
+type matrix struct {
+	counts     [][]int
+	normalised bool
+}
 
 func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
@@ -64,7 +71,11 @@ func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 			if fraction > 0.5 {
 				style.Color = color.White
 			}
-			c.FillText(style, vg.Point{X: (left + right) / 2, Y: (bottom + top) / 2}, fmt.Sprint(count))
+			label := fmt.Sprint(count)
+			if m.normalised {
+				label = fmt.Sprintf("%.2f", fraction)
+			}
+			c.FillText(style, vg.Point{X: (left + right) / 2, Y: (bottom + top) / 2}, label)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 )
 
@@ -15,14 +16,35 @@ type Interpretation struct {
 	Images      int          `json:"images"`
 	Accuracy    float64      `json:"accuracy"`
 	Top5        *float64     `json:"top5,omitempty"`
-	Loss        *float64     `json:"loss,omitempty"` // mean cross entropy
-	ECE         *float64     `json:"ece,omitempty"`  // expected calibration error, in [0, 1]
-	MacroF1     float64      `json:"macro_f1"`       // unweighted mean over the classes that occur
+	Loss        *float64     `json:"loss,omitempty"`         // mean cross entropy
+	ECE         *float64     `json:"ece,omitempty"`          // expected calibration error, in [0, 1]
+	MacroF1     float64      `json:"macro_f1"`               // unweighted mean over the classes that occur
+	TTAAccuracy *float64     `json:"tta_accuracy,omitempty"` // with test-time augmentation, if it was tried
+	TTALoss     *float64     `json:"tta_loss,omitempty"`
 	Classes     []ClassScore `json:"classes"`
 	Confused    []Confused   `json:"most_confused"`
 	Calibration []Bin        `json:"calibration,omitempty"`
 	Confusion   [][]int      `json:"confusion"` // rows actual, columns predicted
 	TopLosses   []TopLoss    `json:"top_losses,omitempty"`
+}
+
+// WritePlots draws the confusion matrix, by counts and normalised, and how the
+// confidence is calibrated, as PNG and SVG files in folder: confusion,
+// confusion-normalised and, where the probabilities are known, reliability.
+func (i *Interpretation) WritePlots(folder string) error {
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return fmt.Errorf("cannot make the plots folder: %w", err)
+	}
+	classes := make([]string, len(i.Classes))
+	for c, score := range i.Classes {
+		classes[c] = score.Class
+	}
+	err := errors.Join(plotConfusion(folder, "confusion", classes, i.Confusion, false),
+		plotConfusion(folder, "confusion-normalised", classes, i.Confusion, true))
+	if err == nil && i.ECE != nil {
+		err = i.plotReliability(folder, "reliability")
+	}
+	return err
 }
 
 // A ClassScore is one class's row. A quotient by zero counts as 0, as scikit-learn has it.

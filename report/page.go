@@ -60,6 +60,7 @@ type runView struct {
 	HasLoss, HasSteps bool
 	ShowBatch         template.URL
 	TopLossGrid       template.URL
+	GradCAM           template.URL
 	Confusion         *confusionView
 	Scores            *scoresView
 	LRFind            template.URL
@@ -118,6 +119,7 @@ func (r *Run) view(assets pageAssets) any {
 		return uri
 	}
 	v.ShowBatch, v.TopLossGrid, v.LRFind = picture("show-batch.png"), picture("top-losses.png"), picture("lr-find.png")
+	v.GradCAM = picture("grad-cam.png")
 	v.Scores = r.scores()
 	layers, charts, err := r.layers()
 	if err != nil {

@@ -33,7 +33,12 @@ func (r *Run) WritePlots() ([]string, error) {
 		{"schedule", len(r.Steps) > 0, r.plotSchedule},
 		{"reliability", r.Interpretation != nil && r.Interpretation.ECE != nil, func(folder, name string) error { return r.Interpretation.plotReliability(folder, name) }},
 		{"activations", r.Activations != nil, func(folder, name string) error { return r.Activations.WriteOverview(folder, name) }},
-		{"confusion", r.Evaluation != nil && len(r.Evaluation.Confusion) > 0, r.plotConfusion},
+		{"confusion", r.Evaluation != nil && len(r.Evaluation.Confusion) > 0, func(folder, name string) error {
+			return plotConfusion(folder, name, r.Evaluation.Classes, r.Evaluation.Confusion, false)
+		}},
+		{"confusion-normalised", r.Evaluation != nil && len(r.Evaluation.Confusion) > 0, func(folder, name string) error {
+			return plotConfusion(folder, name, r.Evaluation.Classes, r.Evaluation.Confusion, true)
+		}},
 	} {
 		if !figure.have {
 			continue

@@ -26,14 +26,18 @@ type Evaluation struct {
 	Confusion [][]int  `json:"confusion"` // rows actual, columns predicted
 	TopLosses []Guess  `json:"top_losses"`
 
-	predictions []labelled // of every picture, in the split's order
+	predictions []Labelled // of every picture, in the split's order
 }
 
-// A labelled is one picture's label and the probability of each class.
-type labelled struct {
-	path          string
-	label         int
-	probabilities []float64
+// Predictions are those of every picture, in the order they were evaluated in.
+func (e *Evaluation) Predictions() []Labelled { return e.predictions }
+
+// A Labelled is one picture's label and the probability of each class.
+type Labelled struct {
+	Index         int // in the set
+	Path          string
+	Label         int
+	Probabilities []float64 // in [0, 1], summing to 1
 }
 
 // A Guess is one picture's prediction beside its label.
@@ -52,7 +56,7 @@ type tally struct {
 	correct int
 	top5    int
 	guesses []Guess
-	all     []labelled
+	all     []Labelled
 	counts  [][]int
 }
 
@@ -81,7 +85,7 @@ func (t *tally) add(logits []float32, indices []int, labels []int64) {
 			t.top5++
 		}
 		path := t.set.Samples[index].Path
-		t.all = append(t.all, labelled{path, label, probabilities})
+		t.all = append(t.all, Labelled{index, path, label, probabilities})
 		t.guesses = append(t.guesses, Guess{
 			Path: path, Actual: t.set.Classes[label], Predicted: t.set.Classes[predicted],
 			Loss: loss, Probability: probabilities[predicted],

@@ -202,7 +202,7 @@ func (r *Run) takeStop() bool { return r != nil && os.Remove(r.path(stopFile)) =
 
 // writePredictions replaces predictions.csv: path, label and the probability
 // of each class, a row a picture of the validation split.
-func (r *Run) writePredictions(classes int, predictions []labelled) error {
+func (r *Run) writePredictions(classes int, predictions []Labelled) error {
 	var text strings.Builder
 	rows := csv.NewWriter(&text)
 	row := []string{"path", "label"}
@@ -211,8 +211,8 @@ func (r *Run) writePredictions(classes int, predictions []labelled) error {
 	}
 	rows.Write(row) //nolint:errcheck // a Builder takes every write; Error below would tell
 	for _, p := range predictions {
-		row = append(row[:0], p.path, strconv.Itoa(p.label))
-		for _, probability := range p.probabilities {
+		row = append(row[:0], p.Path, strconv.Itoa(p.Label))
+		for _, probability := range p.Probabilities {
 			row = append(row, strconv.FormatFloat(probability, 'g', 7, 64))
 		}
 		rows.Write(row) //nolint:errcheck // as above

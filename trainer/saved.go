@@ -87,19 +87,34 @@ func (s *Saved) Close() {
 // Evaluate measures the model on every picture of the set. The set's classes
 // must be the model's.
 func (s *Saved) Evaluate(ctx context.Context, set *data.Dataset, skip func(index int, reason error)) (*Evaluation, error) {
-	if !slices.Equal(s.Classes, set.Classes) {
-		return nil, fmt.Errorf("the model knows the classes %s, but %s has %s", strings.Join(s.Classes, ", "), set.Source, strings.Join(set.Classes, ", "))
-	}
+	return s.EvaluateOnly(ctx, set, everyPicture(set), skip)
+}
+
+func everyPicture(set *data.Dataset) []int {
 	all := make([]int, len(set.Samples))
 	for i := range all {
 		all[i] = i
 	}
-	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), all, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
+	return all
+}
+
+// EvaluateOnly is Evaluate for the pictures of those indices.
+func (s *Saved) EvaluateOnly(ctx context.Context, set *data.Dataset, indices []int, skip func(index int, reason error)) (*Evaluation, error) {
+	if !slices.Equal(s.Classes, set.Classes) {
+		return nil, fmt.Errorf("the model knows the classes %s, but %s has %s", strings.Join(s.Classes, ", "), set.Source, strings.Join(set.Classes, ", "))
+	}
+	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), indices, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
 	if err != nil {
 		return nil, err
 	}
 	defer batches.Close()
 	return evaluate(ctx, s.model, s.device, set, batches.Epoch(ctx, 0))
+}
+
+// HeldOut are the indices of the set's pictures that the run held out, if it trained on this set.
+func (s *Saved) HeldOut(set *data.Dataset) ([]int, error) {
+	_, valid, err := set.Split(s.Recipe.ValidPct, s.Recipe.SplitSeed)
+	return valid, err
 }
 
 // A Prediction is what the model makes of one picture.
@@ -125,16 +140,10 @@ func (s *Saved) DecodeOptions() data.DecodeOptions {
 // Predict tells what the model makes of one decoded picture, by the same
 // arithmetic as validation.
 func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {
-	picture, err := picture.Scaled(s.Recipe.shortSide())
-	if err != nil {
-		return Prediction{}, fmt.Errorf("%s: %w", path, err)
-	}
 	size := int64(s.Recipe.Size)
-	pixels := make([]float32, s.pipeline.Elements())
-	neutral := augment.Neutral()
-	area := s.pipeline.AreaStep([]augment.Params{neutral})
-	if err := s.worker.Apply(pixels, picture, neutral, area, augment.NHWC); err != nil {
-		return Prediction{}, fmt.Errorf("%s: %w", path, err)
+	pixels, err := s.pixels(path, picture)
+	if err != nil {
+		return Prediction{}, err
 	}
 	var logits []float32
 	err = torch.Try(func() {

@@ -54,33 +54,24 @@ func drawShowBatch(run *trainer.Run, recipe trainer.Recipe, set *data.Dataset, p
 	return writePNG(path, report.Grid(images, titles, showBatchColumns, showBatchCell))
 }
 
-// drawTopLosses writes the pictures the network was most wrong about into the run's plots.
+// drawTopLosses writes the pictures the network was most wrong about into the
+// run's plots, plain and with what made it predict so.
 func drawTopLosses(run *trainer.Run, set *data.Dataset, pictures augment.Source) error {
 	loaded, err := report.Load(run.Dir)
 	if err != nil || loaded.Evaluation == nil {
 		return err
 	}
-	index := map[string]int{}
-	for i, sample := range set.Samples {
-		index[sample.Path] = i
-	}
-	open := func(path string) (image.Image, error) {
-		i, ok := index[path]
-		if !ok {
-			return nil, fmt.Errorf("%s is not in the set", path)
-		}
-		picture, err := pictures.Picture(i)
-		if err != nil {
-			return nil, err
-		}
-		return &image.NRGBA{Pix: picture.Pix, Stride: 4 * picture.Width, Rect: image.Rect(0, 0, picture.Width, picture.Height)}, nil
-	}
-	path, err := run.PlotPath("top-losses.png")
+	path, err := run.PlotPath("")
 	if err != nil {
 		return err
 	}
+	saved, err := trainer.OpenSaved(run.Dir, "auto")
+	if err != nil {
+		return err
+	}
+	defer saved.Close()
 	worst := loaded.Evaluation.TopLosses
-	return writePNG(path, report.TopLossGrid(worst[:min(len(worst), showBatchPictures)], open, showBatchColumns, showBatchCell))
+	return drawLosses(path, worst[:min(len(worst), showBatchPictures)], saved, set, pictures)
 }
 
 func writePNG(path string, picture image.Image) error {
