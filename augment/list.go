@@ -2,6 +2,7 @@ package augment
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,7 +58,7 @@ func (l *List) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind != yaml.SequenceNode {
 		return fmt.Errorf("line %d: transforms: want a list", node.Line)
 	}
-	out := List{}
+	var out List
 	for _, n := range node.Content {
 		var name string
 		var settings *yaml.Node
@@ -87,6 +88,22 @@ func (l List) MarshalYAML() (any, error) {
 	}
 	return out, nil
 }
+
+// MarshalJSON writes the sequence form.
+func (l List) MarshalJSON() ([]byte, error) {
+	text, err := yaml.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	var plain any
+	if err := yaml.Unmarshal(text, &plain); err != nil {
+		return nil, err
+	}
+	return json.Marshal(plain)
+}
+
+// UnmarshalJSON reads the sequence form, for which JSON is YAML enough.
+func (l *List) UnmarshalJSON(text []byte) error { return yaml.Unmarshal(text, l) }
 
 // read makes a transform from its defaults and a node of settings.
 func read(name string, settings *yaml.Node) (Transform, error) {

@@ -92,7 +92,7 @@ func BenchmarkEpochStoreFirst(b *testing.B) {
 	d := benchSet(b)
 	dir := b.TempDir()
 	for b.Loop() {
-		s, err := OpenStore(d.Scaled(256), StoreOptions{Dir: dir})
+		s, err := OpenStore(d.DecodedAs(DecodeOptions{ShortSide: 256}), StoreOptions{Dir: dir})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -38,7 +38,7 @@ type Dataset struct {
 
 	files     files
 	opts      Options
-	shortSide int // see Scaled
+	shortSide int // see DecodedAs
 }
 
 // Options says how Open reads.
@@ -71,12 +71,12 @@ func (d *Dataset) DecodeOptions() DecodeOptions {
 	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide}
 }
 
-// Scaled returns the same set with its pictures scaled to a short side of that
-// many pixels as they are decoded ([DecodeOptions]); 0 leaves their sizes. It
-// shares the files of d, which is the one to be closed.
-func (d *Dataset) Scaled(shortSide int) *Dataset {
+// DecodedAs returns the same set with its pictures decoded with these options,
+// except that MaxPixels stays that of Open. It shares the files of d, which is
+// the one to be closed.
+func (d *Dataset) DecodedAs(o DecodeOptions) *Dataset {
 	view := *d
-	view.shortSide = shortSide
+	view.shortSide, view.opts.IgnoreOrientation = o.ShortSide, o.IgnoreOrientation
 	return &view
 }
 

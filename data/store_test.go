@@ -89,7 +89,7 @@ func settle(t testing.TB, s *Store, stored int) {
 func TestStoreKeepsPictures(t *testing.T) {
 	for _, short := range []int{0, 20} {
 		root, dir := storeSet(t, 50), t.TempDir()
-		d := openSet(t, root).Scaled(short)
+		d := openSet(t, root).DecodedAs(DecodeOptions{ShortSide: short})
 		s := openStore(t, d, StoreOptions{Dir: dir})
 		n, bytes := s.Plan()
 		if n != 50 || bytes <= 0 {
@@ -109,7 +109,7 @@ func TestStoreKeepsPictures(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		again := openStore(t, openSet(t, root).Scaled(short), StoreOptions{Dir: dir})
+		again := openStore(t, openSet(t, root).DecodedAs(DecodeOptions{ShortSide: short}), StoreOptions{Dir: dir})
 		checkAll(t, again)
 		if st := again.Stats(); st.Misses != 0 || st.Hits != 50 {
 			t.Errorf("the second run: %+v", st)
@@ -447,7 +447,7 @@ func TestStoresListAndClear(t *testing.T) {
 		settle(t, s, 6)
 		s.Close()
 	}
-	busy := openStore(t, openSet(t, one).Scaled(16), StoreOptions{Dir: dir})
+	busy := openStore(t, openSet(t, one).DecodedAs(DecodeOptions{ShortSide: 16}), StoreOptions{Dir: dir})
 	keep := filepath.Join(dir, "precious")
 	if err := os.WriteFile(keep, nil, 0o666); err != nil {
 		t.Fatal(err)

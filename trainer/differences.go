@@ -106,15 +106,30 @@ func short(commit string) string { return commit[:min(12, len(commit))] }
 // to what is computed.
 func recipeChanges(old, now Recipe) []string {
 	now.Data, now.Workers, now.Device, now.AMP = old.Data, old.Workers, old.Device, old.AMP
-	keys, was := keysAndValues(old)
-	_, is := keysAndValues(now)
+	was, is := valuesByKey(old), valuesByKey(now)
 	var changes []string
-	for i, key := range keys {
-		if was[i] != is[i] {
-			changes = append(changes, fmt.Sprintf("%s was %s, is %s", key, was[i], is[i]))
+	for _, key := range recipeKeys() {
+		if was[key] != is[key] {
+			changes = append(changes, fmt.Sprintf("%s was %s, is %s", key, orNone(was[key]), orNone(is[key])))
 		}
 	}
 	return changes
+}
+
+func valuesByKey(r Recipe) map[string]string {
+	keys, values := keysAndValues(r)
+	all := map[string]string{}
+	for i, key := range keys {
+		all[key] = values[i]
+	}
+	return all
+}
+
+func orNone(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return value
 }
 
 // otherMachine tells in words how this machine differs from the one the

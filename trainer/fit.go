@@ -411,9 +411,9 @@ func (f *fit) optimiseBatch(batch *augment.Batch, lr, momentum float64, take fun
 		scope := torch.NewScope()
 		defer scope.Close()
 		buffers := f.buffersBefore()
-		labels := torch.NewTensor(batch.Labels).To(f.device, torch.Long)
 		taken := true
-		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), labels, lr, momentum, func(loss float64) bool {
+		lossOf := func(logits torch.Tensor) torch.Tensor { return batchLoss(logits, batch, f.device) }
+		loss = optimiseLoss(f.model, f.optimizer, pictures(batch, f.device), lossOf, lr, momentum, func(loss float64) bool {
 			taken = take(loss)
 			return taken
 		})

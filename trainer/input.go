@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -42,25 +41,13 @@ func loader(r Recipe, set *data.Dataset, pictures augment.Source, indices []int,
 	for i, index := range indices {
 		labels[i] = int64(set.Samples[index].Label)
 	}
+	if o.Train {
+		if o.Weights, err = r.weights(set, labels); err != nil {
+			return nil, err
+		}
+	}
 	o.Workers, o.Seed, o.Layout = r.Workers, r.Seed, augment.NHWC
 	return augment.NewLoader(pipeline, pictures, indices, labels, o)
-}
-
-// Pictures are the pictures of a set as the recipe has them decoded: whole for
-// exact pixels; for fast ones scaled to a short side a little larger than what
-// the network sees, which is where the one sampling begins.
-func (r Recipe) Pictures(set *data.Dataset) *data.Dataset { return set.Scaled(r.shortSide()) }
-
-// fastShort is the short side of a decoded picture over the network's size in
-// fast mode: room for the zoom, and still few pixels to sample from.
-const fastShort = 1.28
-
-// shortSide is that of a decoded picture in pixels; 0 leaves it whole.
-func (r Recipe) shortSide() int {
-	if r.Pixels != "fast" {
-		return 0
-	}
-	return int(math.Ceil(fastShort*float64(r.Size)/16)) * 16
 }
 
 // TrainingLoader makes the batches that Fit trains on. The caller closes it.
@@ -83,15 +70,4 @@ func Explain(r Recipe, set *data.Dataset, index int) ([]augment.Stage, error) {
 		return nil, err
 	}
 	return pipeline.Explain(picture, pipeline.Draw(r.Seed, 0, index), augment.NHWC)
-}
-
-// newPipeline is what happens to a picture under the recipe.
-func newPipeline(r Recipe) (*augment.Pipeline, error) {
-	config := augment.ArticleConfig()
-	config.ItemSize, config.Size = r.ItemSize, r.Size
-	var err error
-	if config.Pixels, err = augment.ParsePixels(r.Pixels); err != nil {
-		return nil, err
-	}
-	return augment.New(config)
 }

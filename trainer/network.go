@@ -62,16 +62,37 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 // the batch's mean cross entropy from before the step, in nats. The weights stay
 // as they are when proceed, given that loss, says no.
 func optimise(model models.Model, optimizer torch.Optimizer, x, labels torch.Tensor, lr, momentum float64, proceed func(loss float64) bool) float64 {
+	return optimiseLoss(model, optimizer, x, func(logits torch.Tensor) torch.Tensor {
+		return F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "mean")
+	}, lr, momentum, proceed)
+}
+
+// optimiseLoss is optimise for any loss, a scalar of the logits [N, classes].
+func optimiseLoss(model models.Model, optimizer torch.Optimizer, x torch.Tensor, lossOf func(logits torch.Tensor) torch.Tensor, lr, momentum float64, proceed func(loss float64) bool) float64 {
 	optimizer.SetLR(lr)
 	optimizer.SetMomentum(momentum)
 	optimizer.ZeroGrad()
-	mean := F.CrossEntropy(model.Logits(x), labels, torch.Tensor{}, -100, "mean")
+	mean := lossOf(model.Logits(x))
 	mean.Backward()
 	loss := mean.ItemFloat64()
 	if proceed(loss) {
 		optimizer.Step()
 	}
 	return loss
+}
+
+// batchLoss is the mean cross entropy of a batch, in nats. Of a mixed sample it
+// is that of both labels, each by its share (fastai's MixHandler).
+func batchLoss(logits torch.Tensor, batch *augment.Batch, device torch.Device) torch.Tensor {
+	labels := torch.NewTensor(batch.Labels).To(device, torch.Long)
+	if batch.Mix == nil {
+		return F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "mean")
+	}
+	partners := torch.NewTensor(batch.Mix.Labels).To(device, torch.Long)
+	own := torch.NewTensor(batch.Mix.Weight).To(device, torch.Float)
+	a := F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "none")
+	b := F.CrossEntropy(logits, partners, torch.Tensor{}, -100, "none")
+	return torch.Add(b, own.Mul(torch.Sub(a, b, 1)), 1).Mean()
 }
 
 // always is for optimise.

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/models"
 )
 
@@ -52,6 +53,19 @@ type Recipe struct {
 	Size int `yaml:"size"`
 	// Pixels is "exact" (fastai's arithmetic) or "fast" (one sampling from the decoded picture).
 	Pixels string `yaml:"pixels"`
+	// Transforms are what happens to a picture, in the order it runs: see package
+	// augment for their names and settings. They decide both sizes. Empty stands
+	// for the article's: resize to ItemSize, flip, rotate up to 20 degrees, zoom up
+	// to 1.2, warp, sample at Size, brightness and contrast.
+	Transforms augment.List `yaml:"transforms"`
+	// Sampling is "shuffle" (every picture once an epoch) or "balanced" (drawn with
+	// replacement, each class as often as the others).
+	Sampling string `yaml:"sampling"`
+	// ClassWeights multiply how often the pictures of a class are drawn, then with
+	// replacement; a class that is not named has 1.
+	ClassWeights map[string]float64 `yaml:"class_weights,omitempty"`
+	// IgnoreOrientation leaves pictures as stored where EXIF turns them.
+	IgnoreOrientation bool `yaml:"ignore_orientation"`
 
 	// Device is "auto", "cpu", "cuda" or "cuda:N".
 	Device string `yaml:"device"`
@@ -75,7 +89,7 @@ func Article() Recipe {
 		Model: "cnn8", ReLU: true, BatchNorm: true,
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
-		ItemSize: 460, Size: 200, Pixels: "exact",
+		ItemSize: 460, Size: 200, Pixels: "exact", Sampling: Shuffled,
 		Device: "auto", AMP: "auto", Kernels: "own",
 	}
 }
@@ -95,6 +109,9 @@ func LoadRecipe(path string, base Recipe) (Recipe, error) {
 	case errors.Is(err, io.EOF): // an empty file changes nothing
 	case err != nil:
 		return base, fmt.Errorf("recipe %s: %s", path, explainYAML(err))
+	}
+	if err := recipe.followTransforms(); err != nil {
+		return base, fmt.Errorf("recipe %s: %w", path, err)
 	}
 	return recipe, nil
 }
@@ -117,7 +134,9 @@ func explainYAML(err error) string {
 
 // recipeKeys lists the YAML keys in the order the file shows them.
 func recipeKeys() []string {
-	keys, _ := keysAndValues(Article())
+	all := Article()
+	all.ClassWeights = map[string]float64{"": 1} // left out of the file when empty
+	keys, _ := keysAndValues(all)
 	return keys
 }
 
@@ -128,7 +147,16 @@ func keysAndValues(r Recipe) (keys, values []string) {
 		return nil, nil // a plain struct always encodes
 	}
 	for i := 0; i < len(node.Content); i += 2 {
-		keys, values = append(keys, node.Content[i].Value), append(values, node.Content[i+1].Value)
+		value := node.Content[i+1].Value
+		if node.Content[i+1].Kind != yaml.ScalarNode { // a list or a map, on one line
+			node.Content[i+1].Style = yaml.FlowStyle
+			text, err := yaml.Marshal(node.Content[i+1])
+			if err != nil {
+				return nil, nil
+			}
+			value = strings.TrimSpace(string(text))
+		}
+		keys, values = append(keys, node.Content[i].Value), append(values, value)
 	}
 	return keys, values
 }
@@ -157,7 +185,7 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("size is %d pixels; it must be between 8 and 4096", r.Size)
 	case r.Model == "cnn8" && r.Size > models.CNN8MaxSize:
 		return fmt.Errorf("size is %d pixels; cnn8 takes at most %d", r.Size, models.CNN8MaxSize)
-	case r.ItemSize < r.Size || r.ItemSize > 8192:
+	case len(r.Transforms) == 0 && (r.ItemSize < r.Size || r.ItemSize > 8192):
 		return fmt.Errorf("item-size is %d pixels; it must be between size (%d) and 8192", r.ItemSize, r.Size)
 	case r.Workers < 0:
 		return fmt.Errorf("workers is %d; it must be 0 (one per core) or more", r.Workers)
@@ -170,5 +198,5 @@ func (r Recipe) Validate() error {
 	case r.AMP != "auto" && r.AMP != "off":
 		return fmt.Errorf("amp is %q; it must be auto or off: 16-bit training is not built yet", r.AMP)
 	}
-	return nil
+	return r.validateInput()
 }

@@ -132,11 +132,6 @@ type Probability struct {
 	Probability float64 `json:"probability"`
 }
 
-// DecodeOptions say how pictures are decoded for Predict: as in training.
-func (s *Saved) DecodeOptions() data.DecodeOptions {
-	return data.DecodeOptions{ShortSide: s.Recipe.shortSide()}
-}
-
 // Predict tells what the model makes of one decoded picture, by the same
 // arithmetic as validation.
 func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {

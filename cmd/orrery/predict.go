@@ -68,7 +68,7 @@ func predictFile(saved *trainer.Saved, path string) (trainer.Prediction, error) 
 	if err != nil {
 		return trainer.Prediction{}, err
 	}
-	picture, err := data.Decode(content, saved.DecodeOptions())
+	picture, err := data.Decode(content, saved.Recipe.DecodeOptions())
 	if err != nil {
 		return trainer.Prediction{}, fmt.Errorf("%s: %w", path, err)
 	}

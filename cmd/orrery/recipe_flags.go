@@ -28,6 +28,8 @@ func recipeFlags() []cli.Flag {
 		&cli.IntFlag{Name: "item-size", Usage: "pixels each picture is first cropped and resized to", Value: d.ItemSize},
 		&cli.IntFlag{Name: "size", Usage: "pixels the network sees", Value: d.Size},
 		&cli.StringFlag{Name: "pixels", Usage: "exact (fastai's arithmetic) or fast", Value: d.Pixels},
+		&cli.StringFlag{Name: "sampling", Usage: "shuffle (every picture once an epoch) or balanced (each class as often as the others)", Value: d.Sampling},
+		&cli.BoolFlag{Name: "ignore-orientation", Usage: "leave pictures as stored where EXIF turns them", Value: d.IgnoreOrientation},
 		&cli.StringFlag{Name: "device", Usage: "auto, cpu, cuda or cuda:N", Value: d.Device},
 		&cli.StringFlag{Name: "amp", Usage: "16-bit arithmetic: auto or off", Value: d.AMP},
 		&cli.IntFlag{Name: "workers", Aliases: []string{"j"}, Usage: "goroutines that decode and augment", DefaultText: "one per core"},
@@ -89,6 +91,11 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("item-size", &recipe.ItemSize)
 	set("size", &recipe.Size)
 	set("pixels", &recipe.Pixels)
+	set("sampling", &recipe.Sampling)
+	set("ignore-orientation", &recipe.IgnoreOrientation)
+	if len(recipe.Transforms) > 0 && (c.IsSet("size") || c.IsSet("item-size")) {
+		return recipe, usagef("the recipe's transforms decide the sizes; change them there, not with --size or --item-size")
+	}
 	set("device", &recipe.Device)
 	set("amp", &recipe.AMP)
 	set("workers", &recipe.Workers)
