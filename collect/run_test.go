@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -196,5 +200,45 @@ func TestDuplicatesAcrossClasses(t *testing.T) {
 	want := ClassSummary{Wanted: 100, Found: 4, Kept: 1, New: 1, Dropped: map[string]int{"duplicate": 2, "near_duplicate": 1}, Across: 3}
 	if diff := cmp.Diff(want, summary.Classes["mars"]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestHostsInParallel downloads from two slow hosts: three requests at once to each, and more than three in all.
+func TestHostsInParallel(t *testing.T) {
+	var mu sync.Mutex
+	busy, busiest := map[string]int{}, map[string]int{}
+	note := func(host string, change int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, name := range []string{host, "both"} {
+			busy[name] += change
+			busiest[name] = max(busiest[name], busy[name])
+		}
+	}
+	dir := t.TempDir()
+	var lists []string
+	for _, name := range []string{"one", "two"} {
+		var lines strings.Builder
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			note(name, 1)
+			defer note(name, -1)
+			time.Sleep(40 * time.Millisecond)
+			_, _ = w.Write(collecttest.JPEG(collecttest.Pixels(name+r.URL.Path, 80, 60), 80))
+		}))
+		t.Cleanup(server.Close)
+		for i := range 9 {
+			fmt.Fprintf(&lines, "%s/%d.jpg\n", server.URL, i)
+		}
+		lists = append(lists, filepath.Join(dir, name))
+		if err := os.WriteFile(lists[len(lists)-1], []byte(lines.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	summary, err := Run(context.Background(), Options{Into: filepath.Join(dir, "set"), Classes: []string{"earth"}, URLs: lists, AllowPrivate: true, fetch: quick})
+	if err != nil || summary.Classes["earth"].Kept != 18 {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+	if busiest["one"] > 3 || busiest["two"] > 3 || busiest["both"] <= 3 {
+		t.Errorf("most requests at once: %v, want at most 3 to each host and more to both", busiest)
 	}
 }

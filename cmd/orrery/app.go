@@ -158,7 +158,7 @@ func interruptible(stderr io.Writer) (context.Context, func()) {
 			if ctx.Err() != nil {
 				os.Exit(interrupt.exitCode())
 			}
-			fmt.Fprintf(stderr, "\norrery: %s: finishing the step and writing a checkpoint; again to leave at once\n", received)
+			fmt.Fprintf(stderr, "\norrery: %s: coming to an end in good order; again to leave at once\n", received)
 			cancel(interrupt)
 		}
 	}()
