@@ -70,12 +70,19 @@ function showState(news) {
   showMeasured();
 }
 
-const busyMeasuring = (s) => s.measured < s.pictures;
-const busyAsking = (s) => s.asked < s.to_ask;
+// busy tells whether pictures are still being measured, and shown to the network.
+const busy = () => [state.measured < state.pictures, state.asked < state.to_ask];
+
+// reloadWhenDone sorts anew once all is known that was still being found out.
+function reloadWhenDone(wasBusy) {
+  if (busy().some((now, i) => wasBusy[i] && !now)) reloadSoon();
+}
+
 function showMeasured() {
+  const [measuring, asking] = busy();
   const words = [];
-  if (busyMeasuring(state)) words.push('Reading pictures: ' + state.measured + ' of ' + state.pictures);
-  if (busyAsking(state)) words.push('Asking the network: ' + state.asked + ' of ' + state.to_ask);
+  if (measuring) words.push('Reading pictures: ' + state.measured + ' of ' + state.pictures);
+  if (asking) words.push('Asking the network: ' + state.asked + ' of ' + state.to_ask);
   byId('measured').textContent = words.join('. ');
 }
 
@@ -580,18 +587,18 @@ byId('large').addEventListener('close', () => { byId('large-picture').removeAttr
 function listen() {
   const events = new EventSource('/api/events');
   let opened = false;
-  events.onopen = async () => {
-    if (opened) {  // something may have been missed
-      showState(await ask('/api/state'));
-      load(true);
-      say('connected again');
-    }
+  events.onopen = async () => {  // from here on nothing is missed; before, something may have been
+    const wasBusy = busy(), version = state.version;
+    showState(await ask('/api/state'));
+    if (opened || version !== state.version) load(true);
+    else reloadWhenDone(wasBusy);
+    if (opened) say('connected again');
     opened = true;
   };
   events.onerror = () => say('The connection to orrery clean is gone. Is it still running?');
   events.onmessage = (event) => {
     const news = JSON.parse(event.data);
-    const wasBusy = [busyMeasuring(state), busyAsking(state)];
+    const wasBusy = busy();
     if (news.state) {
       const missed = state.version >= 0 && news.state.version > state.version + 1;
       showState(news.state);
@@ -604,7 +611,7 @@ function listen() {
       Object.assign(state, news);
       showMeasured();
     }
-    if ((wasBusy[0] && !busyMeasuring(state)) || (wasBusy[1] && !busyAsking(state))) reloadSoon();  // all is known now
+    reloadWhenDone(wasBusy);
   };
 }
 
@@ -612,8 +619,8 @@ function listen() {
   history.replaceState(null, '', '/');  // the token is in a cookie now; keep it out of sight
   try {
     showState(await ask('/api/state'));
-    listen();
     await load();
+    listen();
     grid.focus();
   } catch (error) {
     say(error.message);
