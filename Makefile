@@ -47,16 +47,20 @@ lint: setup-test native ## the linters alone
 	@$(env) scripts/check/lint.sh
 
 .PHONY: bench
-bench: build ## how fast each device trains, with floors and costs
+bench: build ## how fast each device trains, with floors and costs; what a call from Go costs beside C++
 	@$(env) bin/orrery bench
+	@cd gotorch && ../$(env) go test -buildvcs=false -run '^$$' -bench . .
 
-.PHONY: race asan fuzz torture
+.PHONY: race asan leaks fuzz torture
 race: setup-test native ## every test with Go's race detector
 	@$(env) scripts/check/test.sh -race
 
 asan: setup-test ## gotorch's tests with AddressSanitizer in the native library
 	@CGT_ASAN=1 $(env) scripts/setup/native.sh
 	@CGT_ASAN=1 $(env) scripts/check/asan.sh
+
+leaks: setup-test native ## gotorch's tests with every live tensor listed: one that outlives them fails
+	@cd gotorch && ../$(env) go test -buildvcs=false -tags leaks ./...
 
 fuzz: setup-test native ## every fuzz test, FUZZTIME=30s each
 	@$(env) scripts/check/fuzz.sh $(FUZZTIME)

@@ -42,7 +42,8 @@ func (a Tensor) Grad() Tensor {
 	return born(r, "Grad")
 }
 
-// SetGrad replaces the gradient; Tensor{} removes it.
+// SetGrad replaces the gradient; Tensor{} removes it. It panics when g is of another shape, dtype or device
+// than a.
 func (a Tensor) SetGrad(g Tensor) {
 	check(C.cgt_set_grad(a.c("SetGrad"), g.orNil("SetGrad")), "SetGrad")
 	runtime.KeepAlive(a.T)
@@ -77,18 +78,28 @@ func InferenceMode(f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	guard := C.cgt_inference_enter()
+	if guard == nil {
+		refuse("InferenceMode", "out of memory")
+	}
 	defer C.cgt_inference_leave(guard)
 	f()
 }
 
 // Autocast runs f with the operations that gain from it done in dtype (BFloat16, or Half on CUDA)
-// on device.
-func Autocast(device Device, dtype Dtype, f func()) {
+// on device; losses and reductions stay in Float. Within another Autocast it takes that one's place until
+// f returns. The backward pass runs outside it.
+func Autocast(device Device, dtype Dtype, f func()) { autocast("Autocast", device, dtype, 1, f) }
+
+// NoAutocast runs f without the Autocast around it, for a part that needs the range of Float.
+func NoAutocast(device Device, f func()) { autocast("NoAutocast", device, Float, 0, f) }
+
+func autocast(op string, device Device, dtype Dtype, on C.int8_t, f func()) {
 	need()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	check(C.cgt_autocast_enter(C.int8_t(device.T.kind), C.int8_t(dtype)), "Autocast")
-	defer C.cgt_autocast_leave(C.int8_t(device.T.kind))
+	before := C.cgt_autocast_enter(C.int8_t(device.T.kind), C.int8_t(dtype), on)
+	check(before.err, op)
+	defer C.cgt_autocast_leave(C.int8_t(device.T.kind), before.v)
 	f()
 }
 

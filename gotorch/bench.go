@@ -7,7 +7,9 @@ import "C"
 // addition, to hold the cost of a call through the binding against.
 func nativeAdd(n int) float64 {
 	need()
-	return float64(C.cgt_bench_add(C.int64_t(n)))
+	r := C.cgt_bench_add(C.int64_t(n))
+	check(r.err, "nativeAdd")
+	return float64(r.v)
 }
 
 // nativeNop calls a C++ function that does nothing.

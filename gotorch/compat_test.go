@@ -1,6 +1,9 @@
 package gotorch_test
 
 import (
+	"archive/tar"
+	"io"
+	"reflect"
 	"testing"
 	"unsafe"
 
@@ -17,6 +20,18 @@ type (
 	options = map[string]interface{}
 	T       = torch.Tensor
 )
+
+type oneToOne interface{ Forward(T) T }
+
+type upstreamModule interface {
+	Train(bool)
+	IsTraining() bool
+	To(torch.Device, ...int8)
+	StateDict() map[string]T
+	SetStateDict(map[string]T) error
+	Apply(func(nn.IModule))
+	Name() string
+}
 
 // These assignments compile only while the signatures of the gotorch of 2020 are kept.
 var (
@@ -67,7 +82,13 @@ var (
 	_ func(torch.CUDAStream)                                         = torch.SetCurrentCUDAStream
 	_ func(float64, float64, float64, float64, bool) torch.Optimizer = torch.SGD
 	_ func(float64, float64, float64, float64) torch.Optimizer       = torch.Adam
+	_ func()                                                         = torch.GC
+	_ func()                                                         = torch.FinishGC
 
+	_ = T{T: (*unsafe.Pointer)(nil)}
+	_ = torch.Device{}.T
+	_ = torch.CUDAStream{}.P
+	_ = torch.Optimizer{}.Opt
 	_ interface {
 		Add(T, float32) T
 		AddI(T, float32) T
@@ -112,6 +133,11 @@ var (
 		Index(...int64) T
 		GobEncode() ([]byte, error)
 	} = T{}
+	_ interface{ GobDecode([]byte) error } = (*T)(nil)
+	_ interface {
+		Query() bool
+		Synchronize()
+	} = torch.CUDAStream{}
 	_ interface {
 		AddParameters([]T)
 		ZeroGrad()
@@ -119,6 +145,20 @@ var (
 		SetLR(float64)
 		Close()
 	} = torch.Optimizer{}
+
+	// Upstream's interface and ours have the same methods: each is assigned to the other.
+	_ nn.IModule     = upstreamModule(nil)
+	_ upstreamModule = nn.IModule(nil)
+	_ interface {
+		upstreamModule
+		Init(nn.IModule)
+		Outer() nn.IModule
+		NamedParameters() map[string]T
+		NamedBuffers() map[string]T
+		Parameters() []T
+		Buffers() []T
+	} = (*nn.Module)(nil)
+	_ nn.Visitor = func(reflect.StructField, reflect.Value, string, bool) error { return nil }
 
 	_ func(int64, int64, int64, int64, int64, int64, int64, bool, string) *nn.Conv2dModule                 = nn.Conv2d
 	_ func(int64, int64, int64, int64, int64, int64, int64, bool, int64, string) *nn.ConvTranspose2dModule = nn.ConvTranspose2d
@@ -144,15 +184,36 @@ var (
 	_ func(*T, float64, float64)                                                                           = initializer.Normal
 	_ func(*T, float64, string, string)                                                                    = initializer.KaimingUniform
 	_ func(T) (int64, int64)                                                                               = initializer.CalculateFanInAndFanOut
-	_ func() *models.MLPModule                                                                             = models.MLP
-	_ func() *models.ResnetModule                                                                          = models.Resnet18
-	_ func() *models.ResnetModule                                                                          = models.Resnet50
-	_ func(int64, int64, int64, *nn.SequentialModule, int64, int64, int64) *models.BasicBlockModule        = models.BasicBlock
-	_ func(int64, int64, int64, *nn.SequentialModule, int64, int64, int64) *models.BottleneckModule        = models.Bottleneck
-	_ func(string) (string, error)                                                                         = tgz.SynthesizeTarball
-	_ func([]options, string) bool                                                                         = variadic.Has
-	_ func([]options, string, ...interface{}) interface{}                                                  = variadic.Get
-	_ func([]options, string) (interface{}, bool)                                                          = variadic.Lookup
+	_ oneToOne                                                                                             = &nn.Conv2dModule{Weight: T{}, Bias: T{}}
+	_ oneToOne                                                                                             = &nn.ConvTranspose2dModule{OutPadding: 0}
+	_ oneToOne                                                                                             = &nn.BatchNorm2dModule{RunningMean: T{}, RunningVar: T{}}
+	_ oneToOne                                                                                             = &nn.LinearModule{InFeatures: 0, OutFeatures: 0}
+	_ oneToOne                                                                                             = &nn.FunctionalModule{}
+	_ oneToOne                                                                                             = &models.MLPModule{FC1: nil, FC2: nil, FC3: nil}
+	_ oneToOne                                                                                             = &models.BasicBlockModule{C1: nil, BN2: nil, Downsample: nil}
+	_ oneToOne                                                                                             = &models.BottleneckModule{C3: nil, BN3: nil, Downsample: nil}
+	_ oneToOne                                                                                             = &models.ResnetModule{L1: nil, L4: nil, FC: nil, Block: nil, Inplanes: 0}
+	_ interface {
+		Forward(...interface{}) interface{}
+	} = &nn.SequentialModule{Modules: nil}
+	_ func(reflect.Type, []int64, int64, bool, int64, int64) *models.ResnetModule                   = models.Resnet
+	_ func() *models.MLPModule                                                                      = models.MLP
+	_ func() *models.ResnetModule                                                                   = models.Resnet18
+	_ func() *models.ResnetModule                                                                   = models.Resnet50
+	_ func(int64, int64, int64, *nn.SequentialModule, int64, int64, int64) *models.BasicBlockModule = models.BasicBlock
+	_ func(int64, int64, int64, *nn.SequentialModule, int64, int64, int64) *models.BottleneckModule = models.Bottleneck
+	_ func(string) (string, error)                                                                  = tgz.SynthesizeTarball
+	_ func(*tgz.Writer) error                                                                       = tgz.Synthesize
+	_ func(string) (*tgz.Reader, error)                                                             = tgz.OpenFile
+	_ func(io.Reader) (*tgz.Reader, error)                                                          = tgz.NewReader
+	_ func(string) (*tgz.Writer, error)                                                             = tgz.CreateFile
+	_ func(io.Writer) *tgz.Writer                                                                   = tgz.NewWriter
+	_ func(string) ([]*tar.Header, error)                                                           = tgz.ListFile
+	_ *tar.Reader                                                                                   = tgz.Reader{}.Reader
+	_ *tar.Writer                                                                                   = tgz.Writer{}.Writer
+	_ func([]options, string) bool                                                                  = variadic.Has
+	_ func([]options, string, ...interface{}) interface{}                                           = variadic.Get
+	_ func([]options, string) (interface{}, bool)                                                   = variadic.Lookup
 )
 
 // A program in the older gotorch's manner: GC in the loop, options in maps, crossEntropy with five
@@ -188,4 +249,16 @@ func TestOlderProgramsRun(t *testing.T) {
 		t.Errorf("the loss went from %v to %v", first, last)
 	}
 	_ = F.CrossEntropy(torch.Ones([]int64{1, 2}, false), torch.NewTensor([]int64{0}), torch.Tensor{}, -100, "mean")
+}
+
+func TestDtypesHaveUpstreamsNumbers(t *testing.T) {
+	for want, d := range []int8{torch.Byte, torch.Char, torch.Short, torch.Int, torch.Long, torch.Half, torch.Float, torch.Double,
+		torch.ComplexHalf, torch.ComplexFloat, torch.ComplexDouble, torch.Bool, torch.QInt8, torch.QUInt8, torch.QInt32, torch.BFloat16} {
+		if int(d) != want {
+			t.Errorf("%s is %d, want %d", torch.DtypeName(d), d, want)
+		}
+	}
+	if torch.Invalid != -1 {
+		t.Errorf("Invalid is %d", torch.Invalid)
+	}
 }

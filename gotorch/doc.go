@@ -12,7 +12,8 @@
 // some time after the collector finds it unreachable, which is a safety net and no plan.
 //
 // Operations panic with an [*Error] that carries libtorch's message when libtorch refuses the
-// operands (shapes, dtypes, devices); [Try] turns that panic into an error. All operations on one
+// operands (shapes, dtypes, devices), and so does every function and method here that is given a
+// closed tensor, or the zero Tensor where one is needed; [Try] turns that panic into an error. All operations on one
 // set of tensors belong on one goroutine: an open scope locks it to its thread, because gradient
 // mode, autocast and the current stream belong to the thread.
 //

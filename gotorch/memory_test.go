@@ -3,6 +3,7 @@ package gotorch_test
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -21,6 +22,28 @@ func rss(t testing.TB) int64 {
 		t.Fatal(err)
 	}
 	return resident * int64(os.Getpagesize())
+}
+
+// A loop in the older gotorch's manner keeps its memory although Go's collector never runs.
+func TestGCNeedsNoCollector(t *testing.T) {
+	if torch.Leaks() != nil {
+		t.Skip("this build records every tensor")
+	}
+	w := torch.RandN([]int64{256, 256}, true)
+	defer w.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var early int64
+	for i := range 1100 {
+		torch.GC()
+		w.MM(w).Relu().Sum().Backward() // over 1 MiB of tensors a round
+		if i == 100 {
+			early = rss(t)
+		}
+	}
+	torch.FinishGC()
+	if grown := rss(t) - early; grown > 16<<20 {
+		t.Errorf("1000 rounds left %d MiB", grown>>20)
+	}
 }
 
 // 100,000 rounds of operations, errors and gradients under scopes grow resident memory by less than

@@ -12,6 +12,8 @@ import (
 )
 
 // Empty returns a Float tensor of the given shape whose values are whatever was in memory.
+// It lies on the CPU; requiresGrad makes autograd record what is done with it. It panics when a
+// size is negative or memory is short.
 func Empty(shape []int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_empty((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), cbool(requiresGrad))
@@ -19,6 +21,8 @@ func Empty(shape []int64, requiresGrad bool) Tensor {
 }
 
 // Zeros returns a Float tensor of zeros.
+// It lies on the CPU; requiresGrad makes autograd record what is done with it. It panics when a
+// size is negative or memory is short.
 func Zeros(shape []int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_zeros((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), cbool(requiresGrad))
@@ -26,6 +30,8 @@ func Zeros(shape []int64, requiresGrad bool) Tensor {
 }
 
 // Ones returns a Float tensor of ones.
+// It lies on the CPU; requiresGrad makes autograd record what is done with it. It panics when a
+// size is negative or memory is short.
 func Ones(shape []int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_ones((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), cbool(requiresGrad))
@@ -33,6 +39,8 @@ func Ones(shape []int64, requiresGrad bool) Tensor {
 }
 
 // Full returns a Float tensor whose elements all are value.
+// It lies on the CPU; requiresGrad makes autograd record what is done with it. It panics when a
+// size is negative or memory is short.
 func Full(shape []int64, value float32, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_full((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), C.float(value), cbool(requiresGrad))
@@ -40,6 +48,7 @@ func Full(shape []int64, value float32, requiresGrad bool) Tensor {
 }
 
 // Eye returns an n x m Float matrix with ones on the diagonal and zeros elsewhere.
+// It panics when n or m is negative.
 func Eye(n, m int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_eye(C.int64_t(n), C.int64_t(m), cbool(requiresGrad))
@@ -47,6 +56,7 @@ func Eye(n, m int64, requiresGrad bool) Tensor {
 }
 
 // Arange returns the Float values begin, begin+step, ... that lie before end.
+// It panics when step is zero or leads away from end.
 func Arange(begin, end, step float32, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_arange(C.float(begin), C.float(end), C.float(step), cbool(requiresGrad))
@@ -54,6 +64,7 @@ func Arange(begin, end, step float32, requiresGrad bool) Tensor {
 }
 
 // Linspace returns steps Float values, evenly spaced from begin to end, both included.
+// It panics when steps is negative.
 func Linspace(begin, end float32, steps int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_linspace(C.float(begin), C.float(end), C.int64_t(steps), cbool(requiresGrad))
@@ -62,6 +73,7 @@ func Linspace(begin, end float32, steps int64, requiresGrad bool) Tensor {
 
 // Logspace returns steps Float values, evenly spaced on a logarithmic scale from base**begin to
 // base**end, both included.
+// It panics when steps is negative.
 func Logspace(begin, end float32, steps int64, base float64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_logspace(C.float(begin), C.float(end), C.int64_t(steps), C.double(base), cbool(requiresGrad))
@@ -69,6 +81,7 @@ func Logspace(begin, end float32, steps int64, base float64, requiresGrad bool) 
 }
 
 // Rand returns Float values drawn uniformly from [0, 1).
+// The numbers come from the CPU's generator, see [ManualSeed]. It panics when a size is negative.
 func Rand(shape []int64, requireGrad bool) Tensor {
 	need()
 	r := C.cgt_op_rand((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), cbool(requireGrad))
@@ -76,6 +89,7 @@ func Rand(shape []int64, requireGrad bool) Tensor {
 }
 
 // RandN returns Float values drawn from the standard normal distribution.
+// The numbers come from the CPU's generator, see [ManualSeed]. It panics when a size is negative.
 func RandN(shape []int64, requiresGrad bool) Tensor {
 	need()
 	r := C.cgt_op_rand_n((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), cbool(requiresGrad))
@@ -83,6 +97,7 @@ func RandN(shape []int64, requiresGrad bool) Tensor {
 }
 
 // RandInt returns Long values drawn uniformly from [low, high).
+// The numbers come from the CPU's generator, see [ManualSeed]. It panics when a size is negative.
 func RandInt(low, high int64, shape []int64) Tensor {
 	need()
 	r := C.cgt_op_rand_int(C.int64_t(low), C.int64_t(high), (*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)))
@@ -90,6 +105,7 @@ func RandInt(low, high int64, shape []int64) Tensor {
 }
 
 // RandPerm returns the Long values 0 ... n-1 in random order.
+// It panics when n is negative.
 func RandPerm(n int64) Tensor {
 	need()
 	r := C.cgt_op_rand_perm(C.int64_t(n))
@@ -97,6 +113,7 @@ func RandPerm(n int64) Tensor {
 }
 
 // EmptyOf returns a tensor of the given shape and dtype whose values are whatever was in memory.
+// It panics when a size is negative, dtype is none, or memory is short.
 func EmptyOf(shape []int64, dtype Dtype) Tensor {
 	need()
 	r := C.cgt_op_empty_of((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), C.int8_t(dtype))
@@ -104,6 +121,7 @@ func EmptyOf(shape []int64, dtype Dtype) Tensor {
 }
 
 // ZerosOf returns a tensor of zeros of the given shape and dtype.
+// It panics when a size is negative, dtype is none, or memory is short.
 func ZerosOf(shape []int64, dtype Dtype) Tensor {
 	need()
 	r := C.cgt_op_zeros_of((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), C.int8_t(dtype))
@@ -111,6 +129,7 @@ func ZerosOf(shape []int64, dtype Dtype) Tensor {
 }
 
 // FullOf returns a tensor of the given shape and dtype whose elements all are value.
+// It panics when a size is negative, dtype is none, or memory is short.
 func FullOf(shape []int64, value float64, dtype Dtype) Tensor {
 	need()
 	r := C.cgt_op_full_of((*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)), C.double(value), C.int8_t(dtype))
@@ -118,6 +137,7 @@ func FullOf(shape []int64, value float64, dtype Dtype) Tensor {
 }
 
 // ArangeOf returns the values begin, begin+step, ... that lie before end, in the given dtype.
+// It panics when step is zero or leads away from end, or dtype is none.
 func ArangeOf(begin, end, step float64, dtype Dtype) Tensor {
 	need()
 	r := C.cgt_op_arange_of(C.double(begin), C.double(end), C.double(step), C.int8_t(dtype))
@@ -125,6 +145,7 @@ func ArangeOf(begin, end, step float64, dtype Dtype) Tensor {
 }
 
 // EmptyLike returns a tensor of a's shape, dtype, device and layout with unset values.
+// It panics when a is closed or memory is short.
 func EmptyLike(a Tensor) Tensor {
 	r := C.cgt_op_empty_like(a.c("EmptyLike"))
 	runtime.KeepAlive(a)
@@ -137,6 +158,7 @@ func (a Tensor) EmptyLike() Tensor {
 }
 
 // ZerosLike returns zeros of a's shape, dtype, device and layout.
+// It panics when a is closed or memory is short.
 func ZerosLike(a Tensor) Tensor {
 	r := C.cgt_op_zeros_like(a.c("ZerosLike"))
 	runtime.KeepAlive(a)
@@ -149,6 +171,7 @@ func (a Tensor) ZerosLike() Tensor {
 }
 
 // OnesLike returns ones of a's shape, dtype, device and layout.
+// It panics when a is closed or memory is short.
 func OnesLike(a Tensor) Tensor {
 	r := C.cgt_op_ones_like(a.c("OnesLike"))
 	runtime.KeepAlive(a)
@@ -161,6 +184,7 @@ func (a Tensor) OnesLike() Tensor {
 }
 
 // RandLike returns uniform values from [0, 1) of a's shape, dtype, device and layout.
+// It panics when a is closed or memory is short.
 func RandLike(a Tensor) Tensor {
 	r := C.cgt_op_rand_like(a.c("RandLike"))
 	runtime.KeepAlive(a)
@@ -173,6 +197,7 @@ func (a Tensor) RandLike() Tensor {
 }
 
 // RandNLike returns standard normal values of a's shape, dtype, device and layout.
+// It panics when a is closed or memory is short.
 func RandNLike(a Tensor) Tensor {
 	r := C.cgt_op_rand_n_like(a.c("RandNLike"))
 	runtime.KeepAlive(a)
@@ -185,6 +210,7 @@ func (a Tensor) RandNLike() Tensor {
 }
 
 // Bernoulli returns 1 with the probability each element of a gives, else 0.
+// It panics when a probability lies outside [0, 1] or a is no floating-point tensor.
 func Bernoulli(a Tensor) Tensor {
 	r := C.cgt_op_bernoulli(a.c("Bernoulli"))
 	runtime.KeepAlive(a)
@@ -197,6 +223,8 @@ func (a Tensor) Bernoulli() Tensor {
 }
 
 // Multinomial draws n indices (Long) from each row of a, whose values are the weights.
+// It panics when a row is not of finite weights >= 0, or holds fewer than n of them without
+// replacement.
 func Multinomial(a Tensor, n int64, replacement bool) Tensor {
 	r := C.cgt_op_multinomial(a.c("Multinomial"), C.int64_t(n), cbool(replacement))
 	runtime.KeepAlive(a)
@@ -209,6 +237,7 @@ func (a Tensor) Multinomial(n int64, replacement bool) Tensor {
 }
 
 // FullLike returns a tensor of a's shape, dtype, device and layout whose elements all are value.
+// It panics when a is closed or memory is short.
 func FullLike(a Tensor, value float64) Tensor {
 	r := C.cgt_op_full_like(a.c("FullLike"), C.double(value))
 	runtime.KeepAlive(a)
@@ -222,6 +251,7 @@ func (a Tensor) FullLike(value float64) Tensor {
 
 // Meshgrid returns, for vectors, one tensor each that repeats it over the grid of all. indexing is
 // "ij" (the first vector runs along dimension 0) or "xy" (along dimension 1).
+// It panics when a tensor has two dimensions or more, or for another word as indexing.
 func Meshgrid(tensors []Tensor, indexing string) []Tensor {
 	tensorsList := impls(tensors, "Meshgrid")
 	indexingText := C.CString(indexing)
@@ -233,6 +263,8 @@ func Meshgrid(tensors []Tensor, indexing string) []Tensor {
 }
 
 // Add returns a + alpha*other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast or
+// the devices differ.
 func Add(a, other Tensor, alpha float32) Tensor {
 	r := C.cgt_op_add(a.c("Add"), other.c("Add"), C.float(alpha))
 	runtime.KeepAlive(a)
@@ -246,6 +278,8 @@ func (a Tensor) Add(other Tensor, alpha float32) Tensor {
 }
 
 // AddI adds alpha*other to a in place and returns a.
+// It panics when other does not broadcast to a's shape, when the result does not fit a's dtype, or
+// when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) AddI(other Tensor, alpha float32) Tensor {
 	r := C.cgt_op_add_i(a.c("AddI"), other.c("AddI"), C.float(alpha))
 	runtime.KeepAlive(a)
@@ -255,6 +289,8 @@ func (a Tensor) AddI(other Tensor, alpha float32) Tensor {
 }
 
 // Sub returns a - alpha*other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, or an operand is Bool.
 func Sub(a, other Tensor, alpha float32) Tensor {
 	r := C.cgt_op_sub(a.c("Sub"), other.c("Sub"), C.float(alpha))
 	runtime.KeepAlive(a)
@@ -268,6 +304,8 @@ func (a Tensor) Sub(other Tensor, alpha float32) Tensor {
 }
 
 // SubI subtracts alpha*other from a in place and returns a.
+// It panics when other does not broadcast to a's shape, when the result does not fit a's dtype, or
+// when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) SubI(other Tensor, alpha float32) Tensor {
 	r := C.cgt_op_sub_i(a.c("SubI"), other.c("SubI"), C.float(alpha))
 	runtime.KeepAlive(a)
@@ -277,6 +315,8 @@ func (a Tensor) SubI(other Tensor, alpha float32) Tensor {
 }
 
 // Mul returns a * other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast or
+// the devices differ.
 func Mul(a, other Tensor) Tensor {
 	r := C.cgt_op_mul(a.c("Mul"), other.c("Mul"))
 	runtime.KeepAlive(a)
@@ -290,6 +330,8 @@ func (a Tensor) Mul(other Tensor) Tensor {
 }
 
 // MulI multiplies a by other in place and returns a.
+// It panics when other does not broadcast to a's shape, when the result does not fit a's dtype, or
+// when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) MulI(other Tensor) Tensor {
 	r := C.cgt_op_mul_i(a.c("MulI"), other.c("MulI"))
 	runtime.KeepAlive(a)
@@ -299,6 +341,8 @@ func (a Tensor) MulI(other Tensor) Tensor {
 }
 
 // Div returns a / other; integers give floating-point results.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast or
+// the devices differ.
 func Div(a, other Tensor) Tensor {
 	r := C.cgt_op_div(a.c("Div"), other.c("Div"))
 	runtime.KeepAlive(a)
@@ -312,6 +356,8 @@ func (a Tensor) Div(other Tensor) Tensor {
 }
 
 // DivI divides a by other in place and returns a.
+// It panics when other does not broadcast to a's shape, when a is an integer tensor, or when a is a
+// leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) DivI(other Tensor) Tensor {
 	r := C.cgt_op_div_i(a.c("DivI"), other.c("DivI"))
 	runtime.KeepAlive(a)
@@ -321,6 +367,8 @@ func (a Tensor) DivI(other Tensor) Tensor {
 }
 
 // Pow returns a to the power of exponent.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Pow(a, exponent Tensor) Tensor {
 	r := C.cgt_op_pow(a.c("Pow"), exponent.c("Pow"))
 	runtime.KeepAlive(a)
@@ -334,6 +382,8 @@ func (a Tensor) Pow(exponent Tensor) Tensor {
 }
 
 // Maximum returns the larger of a and other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Maximum(a, other Tensor) Tensor {
 	r := C.cgt_op_maximum(a.c("Maximum"), other.c("Maximum"))
 	runtime.KeepAlive(a)
@@ -347,6 +397,8 @@ func (a Tensor) Maximum(other Tensor) Tensor {
 }
 
 // Minimum returns the smaller of a and other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Minimum(a, other Tensor) Tensor {
 	r := C.cgt_op_minimum(a.c("Minimum"), other.c("Minimum"))
 	runtime.KeepAlive(a)
@@ -360,6 +412,8 @@ func (a Tensor) Minimum(other Tensor) Tensor {
 }
 
 // Atan2 returns the angle of the point (other, a), in radians.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Atan2(a, other Tensor) Tensor {
 	r := C.cgt_op_atan2(a.c("Atan2"), other.c("Atan2"))
 	runtime.KeepAlive(a)
@@ -373,6 +427,8 @@ func (a Tensor) Atan2(other Tensor) Tensor {
 }
 
 // Remainder returns a modulo other, with the sign of other.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Remainder(a, other Tensor) Tensor {
 	r := C.cgt_op_remainder(a.c("Remainder"), other.c("Remainder"))
 	runtime.KeepAlive(a)
@@ -386,6 +442,8 @@ func (a Tensor) Remainder(other Tensor) Tensor {
 }
 
 // Lerp returns a + weight*(end - a).
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Lerp(a, end Tensor, weight float64) Tensor {
 	r := C.cgt_op_lerp(a.c("Lerp"), end.c("Lerp"), C.double(weight))
 	runtime.KeepAlive(a)
@@ -399,6 +457,8 @@ func (a Tensor) Lerp(end Tensor, weight float64) Tensor {
 }
 
 // Addcmul returns a + value*t1*t2.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Addcmul(a, t1, t2 Tensor, value float64) Tensor {
 	r := C.cgt_op_addcmul(a.c("Addcmul"), t1.c("Addcmul"), t2.c("Addcmul"), C.double(value))
 	runtime.KeepAlive(a)
@@ -413,6 +473,8 @@ func (a Tensor) Addcmul(t1, t2 Tensor, value float64) Tensor {
 }
 
 // Addcdiv returns a + value*t1/t2.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Addcdiv(a, t1, t2 Tensor, value float64) Tensor {
 	r := C.cgt_op_addcdiv(a.c("Addcdiv"), t1.c("Addcdiv"), t2.c("Addcdiv"), C.double(value))
 	runtime.KeepAlive(a)
@@ -427,6 +489,8 @@ func (a Tensor) Addcdiv(t1, t2 Tensor, value float64) Tensor {
 }
 
 // Fmod returns the remainder of a / other with the sign of a.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Fmod(a, other Tensor) Tensor {
 	r := C.cgt_op_fmod(a.c("Fmod"), other.c("Fmod"))
 	runtime.KeepAlive(a)
@@ -440,6 +504,8 @@ func (a Tensor) Fmod(other Tensor) Tensor {
 }
 
 // FloorDivide returns a / other rounded down.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func FloorDivide(a, other Tensor) Tensor {
 	r := C.cgt_op_floor_divide(a.c("FloorDivide"), other.c("FloorDivide"))
 	runtime.KeepAlive(a)
@@ -453,6 +519,8 @@ func (a Tensor) FloorDivide(other Tensor) Tensor {
 }
 
 // Hypot returns sqrt(a**2 + other**2).
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast,
+// the devices differ, an integer is divided by zero, or the dtype has no such operation.
 func Hypot(a, other Tensor) Tensor {
 	r := C.cgt_op_hypot(a.c("Hypot"), other.c("Hypot"))
 	runtime.KeepAlive(a)
@@ -466,6 +534,8 @@ func (a Tensor) Hypot(other Tensor) Tensor {
 }
 
 // AddcmulI adds value*t1*t2 to a in place and returns a.
+// It panics when t1 and t2 do not broadcast to a's shape, when the result does not fit a's dtype,
+// or when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) AddcmulI(t1, t2 Tensor, value float64) Tensor {
 	r := C.cgt_op_addcmul_i(a.c("AddcmulI"), t1.c("AddcmulI"), t2.c("AddcmulI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -476,6 +546,8 @@ func (a Tensor) AddcmulI(t1, t2 Tensor, value float64) Tensor {
 }
 
 // AddcdivI adds value*t1/t2 to a in place and returns a.
+// It panics when t1 and t2 do not broadcast to a's shape, when the result does not fit a's dtype,
+// or when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) AddcdivI(t1, t2 Tensor, value float64) Tensor {
 	r := C.cgt_op_addcdiv_i(a.c("AddcdivI"), t1.c("AddcdivI"), t2.c("AddcdivI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -486,6 +558,8 @@ func (a Tensor) AddcdivI(t1, t2 Tensor, value float64) Tensor {
 }
 
 // AddScalar returns a + value.
+// The result has a's shape and dtype; a value with a fraction makes that of an integer tensor
+// Float. It panics when the dtype has no such operation.
 func AddScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_add_scalar(a.c("AddScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -498,6 +572,8 @@ func (a Tensor) AddScalar(value float64) Tensor {
 }
 
 // SubScalar returns a - value.
+// The result has a's shape and dtype; a value with a fraction makes that of an integer tensor
+// Float. It panics when the dtype has no such operation.
 func SubScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_sub_scalar(a.c("SubScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -510,6 +586,8 @@ func (a Tensor) SubScalar(value float64) Tensor {
 }
 
 // MulScalar returns a * value.
+// The result has a's shape and dtype; a value with a fraction makes that of an integer tensor
+// Float. It panics when the dtype has no such operation.
 func MulScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_mul_scalar(a.c("MulScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -522,6 +600,8 @@ func (a Tensor) MulScalar(value float64) Tensor {
 }
 
 // DivScalar returns a / value.
+// The result has a's shape and dtype; a value with a fraction makes that of an integer tensor
+// Float. It panics when the dtype has no such operation.
 func DivScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_div_scalar(a.c("DivScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -534,6 +614,8 @@ func (a Tensor) DivScalar(value float64) Tensor {
 }
 
 // PowScalar returns a to the power of exponent.
+// The result has a's shape and dtype; a value with a fraction makes that of an integer tensor
+// Float. It panics when the dtype has no such operation.
 func PowScalar(a Tensor, exponent float64) Tensor {
 	r := C.cgt_op_pow_scalar(a.c("PowScalar"), C.double(exponent))
 	runtime.KeepAlive(a)
@@ -546,6 +628,8 @@ func (a Tensor) PowScalar(exponent float64) Tensor {
 }
 
 // AddScalarI adds value to a in place and returns a.
+// It panics when the result does not fit a's dtype, or when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) AddScalarI(value float64) Tensor {
 	r := C.cgt_op_add_scalar_i(a.c("AddScalarI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -554,6 +638,8 @@ func (a Tensor) AddScalarI(value float64) Tensor {
 }
 
 // MulScalarI multiplies a by value in place and returns a.
+// It panics when the result does not fit a's dtype, or when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) MulScalarI(value float64) Tensor {
 	r := C.cgt_op_mul_scalar_i(a.c("MulScalarI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -562,6 +648,8 @@ func (a Tensor) MulScalarI(value float64) Tensor {
 }
 
 // DivScalarI divides a by value in place and returns a.
+// It panics when the result does not fit a's dtype, or when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) DivScalarI(value float64) Tensor {
 	r := C.cgt_op_div_scalar_i(a.c("DivScalarI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -570,6 +658,8 @@ func (a Tensor) DivScalarI(value float64) Tensor {
 }
 
 // LerpI moves a towards end by weight, in place, and returns a: an exponential moving average.
+// It panics when end is of another dtype or does not broadcast to a's shape, or when a is a leaf
+// that requires a gradient, outside [NoGrad].
 func (a Tensor) LerpI(end Tensor, weight float64) Tensor {
 	r := C.cgt_op_lerp_i(a.c("LerpI"), end.c("LerpI"), C.double(weight))
 	runtime.KeepAlive(a)
@@ -579,6 +669,7 @@ func (a Tensor) LerpI(end Tensor, weight float64) Tensor {
 }
 
 // ClampI limits a's values to [low, high] in place and returns a.
+// It panics for complex dtypes, or when a is a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) ClampI(low, high float64) Tensor {
 	r := C.cgt_op_clamp_i(a.c("ClampI"), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -587,6 +678,8 @@ func (a Tensor) ClampI(low, high float64) Tensor {
 }
 
 // CopyI copies src's values into a in place, broadcasting and converting, and returns a.
+// It panics when src does not broadcast to a's shape, when elements of a share memory, or when a is
+// a leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) CopyI(src Tensor) Tensor {
 	r := C.cgt_op_copy_i(a.c("CopyI"), src.c("CopyI"))
 	runtime.KeepAlive(a)
@@ -596,6 +689,8 @@ func (a Tensor) CopyI(src Tensor) Tensor {
 }
 
 // FillI sets every element of a to value in place and returns a.
+// It panics when elements of a share memory, or when a is a leaf that requires a gradient, outside
+// [NoGrad].
 func (a Tensor) FillI(value float64) Tensor {
 	r := C.cgt_op_fill_i(a.c("FillI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -604,6 +699,8 @@ func (a Tensor) FillI(value float64) Tensor {
 }
 
 // ZeroI sets every element of a to zero in place and returns a.
+// It panics when elements of a share memory, or when a is a leaf that requires a gradient, outside
+// [NoGrad].
 func (a Tensor) ZeroI() Tensor {
 	r := C.cgt_op_zero_i(a.c("ZeroI"))
 	runtime.KeepAlive(a)
@@ -612,6 +709,8 @@ func (a Tensor) ZeroI() Tensor {
 }
 
 // UniformI fills a with values drawn uniformly from [low, high) and returns a.
+// It panics when a is no floating-point tensor, the numbers describe no distribution, or a is a
+// leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) UniformI(low, high float64) Tensor {
 	r := C.cgt_op_uniform_i(a.c("UniformI"), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -620,6 +719,8 @@ func (a Tensor) UniformI(low, high float64) Tensor {
 }
 
 // ErfinvI sets a to the inverse error function of a in place and returns a.
+// It panics when a is no floating-point tensor, the numbers describe no distribution, or a is a
+// leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) ErfinvI() Tensor {
 	r := C.cgt_op_erfinv_i(a.c("ErfinvI"))
 	runtime.KeepAlive(a)
@@ -628,6 +729,8 @@ func (a Tensor) ErfinvI() Tensor {
 }
 
 // NormalI fills a with values drawn from a normal distribution and returns a.
+// It panics when a is no floating-point tensor, the numbers describe no distribution, or a is a
+// leaf that requires a gradient, outside [NoGrad].
 func (a Tensor) NormalI(mean, std float64) Tensor {
 	r := C.cgt_op_normal_i(a.c("NormalI"), C.double(mean), C.double(std))
 	runtime.KeepAlive(a)
@@ -636,6 +739,8 @@ func (a Tensor) NormalI(mean, std float64) Tensor {
 }
 
 // MaskedFillI sets a to value wherever mask (Bool) is true, in place, and returns a.
+// It panics when mask is not Bool or does not broadcast to a's shape, or when a is a leaf that
+// requires a gradient, outside [NoGrad].
 func (a Tensor) MaskedFillI(mask Tensor, value float64) Tensor {
 	r := C.cgt_op_masked_fill_i(a.c("MaskedFillI"), mask.c("MaskedFillI"), C.double(value))
 	runtime.KeepAlive(a)
@@ -645,6 +750,8 @@ func (a Tensor) MaskedFillI(mask Tensor, value float64) Tensor {
 }
 
 // Eq tells element by element whether a equals other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Eq(a, other Tensor) Tensor {
 	r := C.cgt_op_eq(a.c("Eq"), other.c("Eq"))
 	runtime.KeepAlive(a)
@@ -658,6 +765,8 @@ func (a Tensor) Eq(other Tensor) Tensor {
 }
 
 // Ne tells element by element whether a differs from other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Ne(a, other Tensor) Tensor {
 	r := C.cgt_op_ne(a.c("Ne"), other.c("Ne"))
 	runtime.KeepAlive(a)
@@ -671,6 +780,8 @@ func (a Tensor) Ne(other Tensor) Tensor {
 }
 
 // Lt tells element by element whether a is below other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Lt(a, other Tensor) Tensor {
 	r := C.cgt_op_lt(a.c("Lt"), other.c("Lt"))
 	runtime.KeepAlive(a)
@@ -684,6 +795,8 @@ func (a Tensor) Lt(other Tensor) Tensor {
 }
 
 // Le tells element by element whether a is at most other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Le(a, other Tensor) Tensor {
 	r := C.cgt_op_le(a.c("Le"), other.c("Le"))
 	runtime.KeepAlive(a)
@@ -697,6 +810,8 @@ func (a Tensor) Le(other Tensor) Tensor {
 }
 
 // Gt tells element by element whether a is above other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Gt(a, other Tensor) Tensor {
 	r := C.cgt_op_gt(a.c("Gt"), other.c("Gt"))
 	runtime.KeepAlive(a)
@@ -710,6 +825,8 @@ func (a Tensor) Gt(other Tensor) Tensor {
 }
 
 // Ge tells element by element whether a is at least other.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func Ge(a, other Tensor) Tensor {
 	r := C.cgt_op_ge(a.c("Ge"), other.c("Ge"))
 	runtime.KeepAlive(a)
@@ -723,6 +840,7 @@ func (a Tensor) Ge(other Tensor) Tensor {
 }
 
 // EqScalar tells element by element whether a equals value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func EqScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_eq_scalar(a.c("EqScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -735,6 +853,7 @@ func (a Tensor) EqScalar(value float64) Tensor {
 }
 
 // GtScalar tells element by element whether a is above value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func GtScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_gt_scalar(a.c("GtScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -747,6 +866,7 @@ func (a Tensor) GtScalar(value float64) Tensor {
 }
 
 // LtScalar tells element by element whether a is below value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func LtScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_lt_scalar(a.c("LtScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -759,6 +879,7 @@ func (a Tensor) LtScalar(value float64) Tensor {
 }
 
 // NeScalar tells element by element whether a differs from value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func NeScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_ne_scalar(a.c("NeScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -771,6 +892,7 @@ func (a Tensor) NeScalar(value float64) Tensor {
 }
 
 // GeScalar tells element by element whether a is at least value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func GeScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_ge_scalar(a.c("GeScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -783,6 +905,7 @@ func (a Tensor) GeScalar(value float64) Tensor {
 }
 
 // LeScalar tells element by element whether a is at most value.
+// The result is Bool, of a's shape. It panics for complex dtypes, where there is no order.
 func LeScalar(a Tensor, value float64) Tensor {
 	r := C.cgt_op_le_scalar(a.c("LeScalar"), C.double(value))
 	runtime.KeepAlive(a)
@@ -795,6 +918,7 @@ func (a Tensor) LeScalar(value float64) Tensor {
 }
 
 // IsIn is true where a's element occurs among tests.
+// The result is Bool, of a's shape. It panics for Bool and complex dtypes.
 func IsIn(a, tests Tensor) Tensor {
 	r := C.cgt_op_is_in(a.c("IsIn"), tests.c("IsIn"))
 	runtime.KeepAlive(a)
@@ -808,6 +932,8 @@ func (a Tensor) IsIn(tests Tensor) Tensor {
 }
 
 // LogicalXor is true where exactly one operand is non-zero.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func LogicalXor(a, other Tensor) Tensor {
 	r := C.cgt_op_logical_xor(a.c("LogicalXor"), other.c("LogicalXor"))
 	runtime.KeepAlive(a)
@@ -821,6 +947,8 @@ func (a Tensor) LogicalXor(other Tensor) Tensor {
 }
 
 // LogicalAnd is true where both operands are non-zero.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func LogicalAnd(a, other Tensor) Tensor {
 	r := C.cgt_op_logical_and(a.c("LogicalAnd"), other.c("LogicalAnd"))
 	runtime.KeepAlive(a)
@@ -834,6 +962,8 @@ func (a Tensor) LogicalAnd(other Tensor) Tensor {
 }
 
 // LogicalOr is true where one operand is non-zero.
+// The result is Bool, of the shape that both broadcast to. It panics when they do not broadcast or
+// the devices differ.
 func LogicalOr(a, other Tensor) Tensor {
 	r := C.cgt_op_logical_or(a.c("LogicalOr"), other.c("LogicalOr"))
 	runtime.KeepAlive(a)
@@ -847,6 +977,7 @@ func (a Tensor) LogicalOr(other Tensor) Tensor {
 }
 
 // LogicalNot is true where a is zero.
+// The result is Bool, of a's shape. It panics when a is closed.
 func LogicalNot(a Tensor) Tensor {
 	r := C.cgt_op_logical_not(a.c("LogicalNot"))
 	runtime.KeepAlive(a)
@@ -859,6 +990,7 @@ func (a Tensor) LogicalNot() Tensor {
 }
 
 // IsNaN is true where a is not a number.
+// The result is Bool, of a's shape. It panics when a is closed.
 func IsNaN(a Tensor) Tensor {
 	r := C.cgt_op_is_na_n(a.c("IsNaN"))
 	runtime.KeepAlive(a)
@@ -871,6 +1003,7 @@ func (a Tensor) IsNaN() Tensor {
 }
 
 // IsInf is true where a is infinite.
+// The result is Bool, of a's shape. It panics when a is closed.
 func IsInf(a Tensor) Tensor {
 	r := C.cgt_op_is_inf(a.c("IsInf"))
 	runtime.KeepAlive(a)
@@ -883,6 +1016,7 @@ func (a Tensor) IsInf() Tensor {
 }
 
 // IsFinite is true where a is neither infinite nor not a number.
+// The result is Bool, of a's shape. It panics when a is closed.
 func IsFinite(a Tensor) Tensor {
 	r := C.cgt_op_is_finite(a.c("IsFinite"))
 	runtime.KeepAlive(a)
@@ -895,6 +1029,8 @@ func (a Tensor) IsFinite() Tensor {
 }
 
 // IsClose is true where |a-other| <= atol + rtol*|other|.
+// The result is Bool, of the shape that both broadcast to. It panics when the dtypes differ or a
+// tolerance is negative.
 func IsClose(a, other Tensor, rtol, atol float64) Tensor {
 	r := C.cgt_op_is_close(a.c("IsClose"), other.c("IsClose"), C.double(rtol), C.double(atol))
 	runtime.KeepAlive(a)
@@ -908,6 +1044,7 @@ func (a Tensor) IsClose(other Tensor, rtol, atol float64) Tensor {
 }
 
 // Equal tells whether a and b have the same shape and the same values.
+// It panics when the dtypes or the devices differ.
 func Equal(a, b Tensor) bool {
 	r := C.cgt_op_equal(a.c("Equal"), b.c("Equal"))
 	runtime.KeepAlive(a)
@@ -917,6 +1054,7 @@ func Equal(a, b Tensor) bool {
 }
 
 // AllClose tells whether |a-b| <= 1e-8 + 1e-5*|b| everywhere.
+// Shapes broadcast. It panics when they do not, or when the dtypes differ.
 func AllClose(a, b Tensor) bool {
 	r := C.cgt_op_all_close(a.c("AllClose"), b.c("AllClose"))
 	runtime.KeepAlive(a)
@@ -926,6 +1064,8 @@ func AllClose(a, b Tensor) bool {
 }
 
 // Where takes a's element where condition (Bool) is true and other's elsewhere.
+// Shapes broadcast and dtypes promote as in PyTorch. It panics when the shapes do not broadcast or
+// condition is not Bool.
 func Where(condition, a, other Tensor) Tensor {
 	r := C.cgt_op_where(condition.c("Where"), a.c("Where"), other.c("Where"))
 	runtime.KeepAlive(condition)
@@ -935,6 +1075,7 @@ func Where(condition, a, other Tensor) Tensor {
 }
 
 // MaskedFill returns a with value wherever mask (Bool) is true.
+// It panics when mask is not Bool or does not broadcast with a.
 func MaskedFill(a, mask Tensor, value float64) Tensor {
 	r := C.cgt_op_masked_fill(a.c("MaskedFill"), mask.c("MaskedFill"), C.double(value))
 	runtime.KeepAlive(a)
@@ -948,6 +1089,8 @@ func (a Tensor) MaskedFill(mask Tensor, value float64) Tensor {
 }
 
 // Abs returns |a|.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Abs(a Tensor) Tensor {
 	r := C.cgt_op_abs(a.c("Abs"))
 	runtime.KeepAlive(a)
@@ -960,6 +1103,8 @@ func (a Tensor) Abs() Tensor {
 }
 
 // Neg returns -a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Neg(a Tensor) Tensor {
 	r := C.cgt_op_neg(a.c("Neg"))
 	runtime.KeepAlive(a)
@@ -972,6 +1117,8 @@ func (a Tensor) Neg() Tensor {
 }
 
 // Exp returns e**a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Exp(a Tensor) Tensor {
 	r := C.cgt_op_exp(a.c("Exp"))
 	runtime.KeepAlive(a)
@@ -984,6 +1131,8 @@ func (a Tensor) Exp() Tensor {
 }
 
 // Expm1 returns e**a - 1, exact near zero.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Expm1(a Tensor) Tensor {
 	r := C.cgt_op_expm1(a.c("Expm1"))
 	runtime.KeepAlive(a)
@@ -996,6 +1145,8 @@ func (a Tensor) Expm1() Tensor {
 }
 
 // Log returns the natural logarithm of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Log(a Tensor) Tensor {
 	r := C.cgt_op_log(a.c("Log"))
 	runtime.KeepAlive(a)
@@ -1008,6 +1159,8 @@ func (a Tensor) Log() Tensor {
 }
 
 // Log2 returns the logarithm of a to the base 2.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Log2(a Tensor) Tensor {
 	r := C.cgt_op_log2(a.c("Log2"))
 	runtime.KeepAlive(a)
@@ -1020,6 +1173,8 @@ func (a Tensor) Log2() Tensor {
 }
 
 // Log1p returns log(1 + a), exact near zero.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Log1p(a Tensor) Tensor {
 	r := C.cgt_op_log1p(a.c("Log1p"))
 	runtime.KeepAlive(a)
@@ -1032,6 +1187,8 @@ func (a Tensor) Log1p() Tensor {
 }
 
 // Sqrt returns the square root of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Sqrt(a Tensor) Tensor {
 	r := C.cgt_op_sqrt(a.c("Sqrt"))
 	runtime.KeepAlive(a)
@@ -1044,6 +1201,8 @@ func (a Tensor) Sqrt() Tensor {
 }
 
 // Rsqrt returns 1 / sqrt(a).
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Rsqrt(a Tensor) Tensor {
 	r := C.cgt_op_rsqrt(a.c("Rsqrt"))
 	runtime.KeepAlive(a)
@@ -1056,6 +1215,8 @@ func (a Tensor) Rsqrt() Tensor {
 }
 
 // Square returns a * a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Square(a Tensor) Tensor {
 	r := C.cgt_op_square(a.c("Square"))
 	runtime.KeepAlive(a)
@@ -1068,6 +1229,8 @@ func (a Tensor) Square() Tensor {
 }
 
 // Reciprocal returns 1 / a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Reciprocal(a Tensor) Tensor {
 	r := C.cgt_op_reciprocal(a.c("Reciprocal"))
 	runtime.KeepAlive(a)
@@ -1080,6 +1243,8 @@ func (a Tensor) Reciprocal() Tensor {
 }
 
 // Log10 returns the logarithm of a to the base 10.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Log10(a Tensor) Tensor {
 	r := C.cgt_op_log10(a.c("Log10"))
 	runtime.KeepAlive(a)
@@ -1092,6 +1257,8 @@ func (a Tensor) Log10() Tensor {
 }
 
 // Exp2 returns 2**a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Exp2(a Tensor) Tensor {
 	r := C.cgt_op_exp2(a.c("Exp2"))
 	runtime.KeepAlive(a)
@@ -1104,6 +1271,8 @@ func (a Tensor) Exp2() Tensor {
 }
 
 // Sin returns the sine of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Sin(a Tensor) Tensor {
 	r := C.cgt_op_sin(a.c("Sin"))
 	runtime.KeepAlive(a)
@@ -1116,6 +1285,8 @@ func (a Tensor) Sin() Tensor {
 }
 
 // Cos returns the cosine of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Cos(a Tensor) Tensor {
 	r := C.cgt_op_cos(a.c("Cos"))
 	runtime.KeepAlive(a)
@@ -1128,6 +1299,8 @@ func (a Tensor) Cos() Tensor {
 }
 
 // Tan returns the tangent of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Tan(a Tensor) Tensor {
 	r := C.cgt_op_tan(a.c("Tan"))
 	runtime.KeepAlive(a)
@@ -1140,6 +1313,8 @@ func (a Tensor) Tan() Tensor {
 }
 
 // Asin returns the arc sine of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Asin(a Tensor) Tensor {
 	r := C.cgt_op_asin(a.c("Asin"))
 	runtime.KeepAlive(a)
@@ -1152,6 +1327,8 @@ func (a Tensor) Asin() Tensor {
 }
 
 // Acos returns the arc cosine of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Acos(a Tensor) Tensor {
 	r := C.cgt_op_acos(a.c("Acos"))
 	runtime.KeepAlive(a)
@@ -1164,6 +1341,8 @@ func (a Tensor) Acos() Tensor {
 }
 
 // Atan returns the arc tangent of a, in radians.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Atan(a Tensor) Tensor {
 	r := C.cgt_op_atan(a.c("Atan"))
 	runtime.KeepAlive(a)
@@ -1176,6 +1355,8 @@ func (a Tensor) Atan() Tensor {
 }
 
 // Sinh returns the hyperbolic sine of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Sinh(a Tensor) Tensor {
 	r := C.cgt_op_sinh(a.c("Sinh"))
 	runtime.KeepAlive(a)
@@ -1188,6 +1369,8 @@ func (a Tensor) Sinh() Tensor {
 }
 
 // Cosh returns the hyperbolic cosine of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Cosh(a Tensor) Tensor {
 	r := C.cgt_op_cosh(a.c("Cosh"))
 	runtime.KeepAlive(a)
@@ -1200,6 +1383,8 @@ func (a Tensor) Cosh() Tensor {
 }
 
 // Tanh returns the hyperbolic tangent of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Tanh(a Tensor) Tensor {
 	r := C.cgt_op_tanh(a.c("Tanh"))
 	runtime.KeepAlive(a)
@@ -1212,6 +1397,8 @@ func (a Tensor) Tanh() Tensor {
 }
 
 // Erf returns the error function of a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Erf(a Tensor) Tensor {
 	r := C.cgt_op_erf(a.c("Erf"))
 	runtime.KeepAlive(a)
@@ -1224,6 +1411,8 @@ func (a Tensor) Erf() Tensor {
 }
 
 // Erfc returns 1 - erf(a), exact for large a.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Erfc(a Tensor) Tensor {
 	r := C.cgt_op_erfc(a.c("Erfc"))
 	runtime.KeepAlive(a)
@@ -1236,6 +1425,8 @@ func (a Tensor) Erfc() Tensor {
 }
 
 // Erfinv returns the inverse of the error function; a lies in (-1, 1).
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Erfinv(a Tensor) Tensor {
 	r := C.cgt_op_erfinv(a.c("Erfinv"))
 	runtime.KeepAlive(a)
@@ -1248,6 +1439,8 @@ func (a Tensor) Erfinv() Tensor {
 }
 
 // Lgamma returns the logarithm of the gamma function of |a|.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Lgamma(a Tensor) Tensor {
 	r := C.cgt_op_lgamma(a.c("Lgamma"))
 	runtime.KeepAlive(a)
@@ -1260,6 +1453,8 @@ func (a Tensor) Lgamma() Tensor {
 }
 
 // Logit returns log(a/(1-a)) of a limited to [eps, 1-eps].
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Logit(a Tensor, eps float64) Tensor {
 	r := C.cgt_op_logit(a.c("Logit"), C.double(eps))
 	runtime.KeepAlive(a)
@@ -1272,6 +1467,8 @@ func (a Tensor) Logit(eps float64) Tensor {
 }
 
 // Frac returns a without its whole part.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Frac(a Tensor) Tensor {
 	r := C.cgt_op_frac(a.c("Frac"))
 	runtime.KeepAlive(a)
@@ -1284,6 +1481,8 @@ func (a Tensor) Frac() Tensor {
 }
 
 // Floor rounds a down.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Floor(a Tensor) Tensor {
 	r := C.cgt_op_floor(a.c("Floor"))
 	runtime.KeepAlive(a)
@@ -1296,6 +1495,8 @@ func (a Tensor) Floor() Tensor {
 }
 
 // Ceil rounds a up.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Ceil(a Tensor) Tensor {
 	r := C.cgt_op_ceil(a.c("Ceil"))
 	runtime.KeepAlive(a)
@@ -1308,6 +1509,8 @@ func (a Tensor) Ceil() Tensor {
 }
 
 // Round rounds a to the nearest integer, halves to the even one.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Round(a Tensor) Tensor {
 	r := C.cgt_op_round(a.c("Round"))
 	runtime.KeepAlive(a)
@@ -1320,6 +1523,8 @@ func (a Tensor) Round() Tensor {
 }
 
 // Trunc rounds a towards zero.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Trunc(a Tensor) Tensor {
 	r := C.cgt_op_trunc(a.c("Trunc"))
 	runtime.KeepAlive(a)
@@ -1332,6 +1537,8 @@ func (a Tensor) Trunc() Tensor {
 }
 
 // Sign returns -1, 0 or 1.
+// The result has a's shape; where it is no whole number, integers give Float. It panics when a's
+// dtype has no such operation, as complex numbers have no order.
 func Sign(a Tensor) Tensor {
 	r := C.cgt_op_sign(a.c("Sign"))
 	runtime.KeepAlive(a)
@@ -1344,6 +1551,7 @@ func (a Tensor) Sign() Tensor {
 }
 
 // Clamp limits a's values to [low, high].
+// The result has a's shape and dtype. It panics for complex dtypes.
 func Clamp(a Tensor, low, high float64) Tensor {
 	r := C.cgt_op_clamp(a.c("Clamp"), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -1356,6 +1564,7 @@ func (a Tensor) Clamp(low, high float64) Tensor {
 }
 
 // ClampMin raises a's values to low where they are below it.
+// The result has a's shape and dtype. It panics for complex dtypes.
 func ClampMin(a Tensor, low float64) Tensor {
 	r := C.cgt_op_clamp_min(a.c("ClampMin"), C.double(low))
 	runtime.KeepAlive(a)
@@ -1368,6 +1577,7 @@ func (a Tensor) ClampMin(low float64) Tensor {
 }
 
 // ClampMax lowers a's values to high where they are above it.
+// The result has a's shape and dtype. It panics for complex dtypes.
 func ClampMax(a Tensor, high float64) Tensor {
 	r := C.cgt_op_clamp_max(a.c("ClampMax"), C.double(high))
 	runtime.KeepAlive(a)
@@ -1380,6 +1590,7 @@ func (a Tensor) ClampMax(high float64) Tensor {
 }
 
 // NanToNum replaces not-a-number by nan and the infinities by posInf and negInf.
+// The result has a's shape and dtype. It panics for complex dtypes.
 func NanToNum(a Tensor, nan, posInf, negInf float64) Tensor {
 	r := C.cgt_op_nan_to_num(a.c("NanToNum"), C.double(nan), C.double(posInf), C.double(negInf))
 	runtime.KeepAlive(a)
@@ -1392,6 +1603,7 @@ func (a Tensor) NanToNum(nan, posInf, negInf float64) Tensor {
 }
 
 // Relu returns max(a, 0).
+// The result has a's shape and dtype. It panics for dtypes that do not have it, as complex ones.
 func Relu(a Tensor) Tensor {
 	r := C.cgt_op_relu(a.c("Relu"))
 	runtime.KeepAlive(a)
@@ -1404,6 +1616,8 @@ func (a Tensor) Relu() Tensor {
 }
 
 // ReluI sets a to max(a, 0) in place and returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) ReluI() Tensor {
 	r := C.cgt_op_relu_i(a.c("ReluI"))
 	runtime.KeepAlive(a)
@@ -1412,6 +1626,8 @@ func (a Tensor) ReluI() Tensor {
 }
 
 // Relu6 returns min(max(a, 0), 6).
+// The result has a's shape and dtype. It panics for integer and complex dtypes, of which only some
+// have it.
 func Relu6(a Tensor) Tensor {
 	r := C.cgt_op_relu6(a.c("Relu6"))
 	runtime.KeepAlive(a)
@@ -1424,6 +1640,8 @@ func (a Tensor) Relu6() Tensor {
 }
 
 // LeakyRelu returns a where it is positive and negativeSlope*a elsewhere.
+// The result has a's shape and dtype. It panics for integer and complex dtypes, of which only some
+// have it.
 func LeakyRelu(a Tensor, negativeSlope float64) Tensor {
 	r := C.cgt_op_leaky_relu(a.c("LeakyRelu"), C.double(negativeSlope))
 	runtime.KeepAlive(a)
@@ -1436,6 +1654,8 @@ func (a Tensor) LeakyRelu(negativeSlope float64) Tensor {
 }
 
 // LeakyReluI is LeakyRelu in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) LeakyReluI(negativeSlope float64) Tensor {
 	r := C.cgt_op_leaky_relu_i(a.c("LeakyReluI"), C.double(negativeSlope))
 	runtime.KeepAlive(a)
@@ -1444,6 +1664,8 @@ func (a Tensor) LeakyReluI(negativeSlope float64) Tensor {
 }
 
 // Elu returns a where it is positive and alpha*(e**a - 1) elsewhere.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Elu(a Tensor, alpha float64) Tensor {
 	r := C.cgt_op_elu(a.c("Elu"), C.double(alpha))
 	runtime.KeepAlive(a)
@@ -1456,6 +1678,8 @@ func (a Tensor) Elu(alpha float64) Tensor {
 }
 
 // Selu is the self-normalising ELU.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Selu(a Tensor) Tensor {
 	r := C.cgt_op_selu(a.c("Selu"))
 	runtime.KeepAlive(a)
@@ -1468,6 +1692,8 @@ func (a Tensor) Selu() Tensor {
 }
 
 // Gelu is the Gaussian error linear unit; approximate is "none" or "tanh".
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Gelu(a Tensor, approximate string) Tensor {
 	approximateText := C.CString(approximate)
 	defer C.free(unsafe.Pointer(approximateText))
@@ -1482,6 +1708,8 @@ func (a Tensor) Gelu(approximate string) Tensor {
 }
 
 // Silu returns a*sigmoid(a), also called swish.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Silu(a Tensor) Tensor {
 	r := C.cgt_op_silu(a.c("Silu"))
 	runtime.KeepAlive(a)
@@ -1494,6 +1722,8 @@ func (a Tensor) Silu() Tensor {
 }
 
 // Mish returns a*tanh(softplus(a)).
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Mish(a Tensor) Tensor {
 	r := C.cgt_op_mish(a.c("Mish"))
 	runtime.KeepAlive(a)
@@ -1506,6 +1736,8 @@ func (a Tensor) Mish() Tensor {
 }
 
 // Hardswish returns a*relu6(a+3)/6.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Hardswish(a Tensor) Tensor {
 	r := C.cgt_op_hardswish(a.c("Hardswish"))
 	runtime.KeepAlive(a)
@@ -1518,6 +1750,8 @@ func (a Tensor) Hardswish() Tensor {
 }
 
 // Hardsigmoid returns relu6(a+3)/6.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Hardsigmoid(a Tensor) Tensor {
 	r := C.cgt_op_hardsigmoid(a.c("Hardsigmoid"))
 	runtime.KeepAlive(a)
@@ -1530,6 +1764,8 @@ func (a Tensor) Hardsigmoid() Tensor {
 }
 
 // Hardtanh limits a to [low, high].
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Hardtanh(a Tensor, low, high float64) Tensor {
 	r := C.cgt_op_hardtanh(a.c("Hardtanh"), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -1542,6 +1778,8 @@ func (a Tensor) Hardtanh(low, high float64) Tensor {
 }
 
 // Softplus returns log(1 + e**(beta*a))/beta, linear where beta*a exceeds threshold.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Softplus(a Tensor, beta, threshold float64) Tensor {
 	r := C.cgt_op_softplus(a.c("Softplus"), C.double(beta), C.double(threshold))
 	runtime.KeepAlive(a)
@@ -1554,6 +1792,8 @@ func (a Tensor) Softplus(beta, threshold float64) Tensor {
 }
 
 // Sigmoid returns 1/(1 + e**-a).
+// The result has a's shape and dtype; integers give Float. It panics for dtypes that do not have
+// it.
 func Sigmoid(a Tensor) Tensor {
 	r := C.cgt_op_sigmoid(a.c("Sigmoid"))
 	runtime.KeepAlive(a)
@@ -1566,6 +1806,8 @@ func (a Tensor) Sigmoid() Tensor {
 }
 
 // LogSigmoid returns log(sigmoid(a)).
+// The result has a's shape and dtype; integers give Float. It panics for dtypes that do not have
+// it.
 func LogSigmoid(a Tensor) Tensor {
 	r := C.cgt_op_log_sigmoid(a.c("LogSigmoid"))
 	runtime.KeepAlive(a)
@@ -1578,6 +1820,7 @@ func (a Tensor) LogSigmoid() Tensor {
 }
 
 // Glu halves a along dim and returns first*sigmoid(second).
+// It panics when a's size in dim is odd, when there is no dim, or for integer dtypes.
 func Glu(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_glu(a.c("Glu"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -1590,6 +1833,8 @@ func (a Tensor) Glu(dim int64) Tensor {
 }
 
 // Prelu is LeakyRelu with a learned slope, one or one per channel.
+// It panics when weight has neither one element nor as many as a has channels (dimension 1), or for
+// integer dtypes.
 func Prelu(a, weight Tensor) Tensor {
 	r := C.cgt_op_prelu(a.c("Prelu"), weight.c("Prelu"))
 	runtime.KeepAlive(a)
@@ -1603,6 +1848,8 @@ func (a Tensor) Prelu(weight Tensor) Tensor {
 }
 
 // Celu returns a where it is positive and alpha*(e**(a/alpha) - 1) elsewhere.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Celu(a Tensor, alpha float64) Tensor {
 	r := C.cgt_op_celu(a.c("Celu"), C.double(alpha))
 	runtime.KeepAlive(a)
@@ -1615,6 +1862,8 @@ func (a Tensor) Celu(alpha float64) Tensor {
 }
 
 // Threshold returns a where it exceeds threshold and value elsewhere.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Threshold(a Tensor, threshold, value float64) Tensor {
 	r := C.cgt_op_threshold(a.c("Threshold"), C.double(threshold), C.double(value))
 	runtime.KeepAlive(a)
@@ -1627,6 +1876,8 @@ func (a Tensor) Threshold(threshold, value float64) Tensor {
 }
 
 // Hardshrink returns a where |a| exceeds lambda and 0 elsewhere.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Hardshrink(a Tensor, lambda float64) Tensor {
 	r := C.cgt_op_hardshrink(a.c("Hardshrink"), C.double(lambda))
 	runtime.KeepAlive(a)
@@ -1639,6 +1890,8 @@ func (a Tensor) Hardshrink(lambda float64) Tensor {
 }
 
 // Softshrink moves a towards 0 by lambda, at most to 0.
+// The result has a's shape and dtype, a floating-point one. It panics for other dtypes and for
+// settings that PyTorch does not know.
 func Softshrink(a Tensor, lambda float64) Tensor {
 	r := C.cgt_op_softshrink(a.c("Softshrink"), C.double(lambda))
 	runtime.KeepAlive(a)
@@ -1651,6 +1904,8 @@ func (a Tensor) Softshrink(lambda float64) Tensor {
 }
 
 // SigmoidI is Sigmoid in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) SigmoidI() Tensor {
 	r := C.cgt_op_sigmoid_i(a.c("SigmoidI"))
 	runtime.KeepAlive(a)
@@ -1659,6 +1914,8 @@ func (a Tensor) SigmoidI() Tensor {
 }
 
 // TanhI is Tanh in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) TanhI() Tensor {
 	r := C.cgt_op_tanh_i(a.c("TanhI"))
 	runtime.KeepAlive(a)
@@ -1667,6 +1924,8 @@ func (a Tensor) TanhI() Tensor {
 }
 
 // EluI is Elu in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) EluI(alpha float64) Tensor {
 	r := C.cgt_op_elu_i(a.c("EluI"), C.double(alpha))
 	runtime.KeepAlive(a)
@@ -1675,6 +1934,8 @@ func (a Tensor) EluI(alpha float64) Tensor {
 }
 
 // SiluI is Silu in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) SiluI() Tensor {
 	r := C.cgt_op_silu_i(a.c("SiluI"))
 	runtime.KeepAlive(a)
@@ -1683,6 +1944,8 @@ func (a Tensor) SiluI() Tensor {
 }
 
 // HardswishI is Hardswish in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) HardswishI() Tensor {
 	r := C.cgt_op_hardswish_i(a.c("HardswishI"))
 	runtime.KeepAlive(a)
@@ -1691,6 +1954,8 @@ func (a Tensor) HardswishI() Tensor {
 }
 
 // HardsigmoidI is Hardsigmoid in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) HardsigmoidI() Tensor {
 	r := C.cgt_op_hardsigmoid_i(a.c("HardsigmoidI"))
 	runtime.KeepAlive(a)
@@ -1699,6 +1964,8 @@ func (a Tensor) HardsigmoidI() Tensor {
 }
 
 // HardtanhI is Hardtanh in place; it returns a.
+// It panics as the operation of that name does, and when a is a leaf that requires a gradient,
+// outside [NoGrad].
 func (a Tensor) HardtanhI(low, high float64) Tensor {
 	r := C.cgt_op_hardtanh_i(a.c("HardtanhI"), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -1707,6 +1974,7 @@ func (a Tensor) HardtanhI(low, high float64) Tensor {
 }
 
 // Softmax returns e**a normalised to sum to 1 along dim.
+// The result has a's shape and dtype, a floating-point one. It panics when there is no dim.
 func Softmax(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_softmax(a.c("Softmax"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -1719,6 +1987,7 @@ func (a Tensor) Softmax(dim int64) Tensor {
 }
 
 // LogSoftmax returns log(softmax(a)) along dim.
+// The result has a's shape and dtype, a floating-point one. It panics when there is no dim.
 func LogSoftmax(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_log_softmax(a.c("LogSoftmax"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -1731,6 +2000,7 @@ func (a Tensor) LogSoftmax(dim int64) Tensor {
 }
 
 // Mean returns the mean of all elements, a 0-dim tensor. a is floating-point.
+// It panics for integer dtypes.
 func Mean(a Tensor) Tensor {
 	r := C.cgt_op_mean(a.c("Mean"))
 	runtime.KeepAlive(a)
@@ -1743,6 +2013,8 @@ func (a Tensor) Mean() Tensor {
 }
 
 // SumDims sums along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. Integers sum to Long. It panics when a dimension
+// is not there or is named twice.
 func SumDims(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_sum_dims(a.c("SumDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1755,6 +2027,8 @@ func (a Tensor) SumDims(dims []int64, keepDim bool) Tensor {
 }
 
 // MeanDims averages along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice, or for integer dtypes.
 func MeanDims(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_mean_dims(a.c("MeanDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1767,6 +2041,7 @@ func (a Tensor) MeanDims(dims []int64, keepDim bool) Tensor {
 }
 
 // Prod multiplies all elements.
+// Integers multiply to Long. It panics when a dimension is not there.
 func Prod(a Tensor) Tensor {
 	r := C.cgt_op_prod(a.c("Prod"))
 	runtime.KeepAlive(a)
@@ -1779,6 +2054,7 @@ func (a Tensor) Prod() Tensor {
 }
 
 // ProdDim multiplies along dim.
+// Integers multiply to Long. It panics when a dimension is not there.
 func ProdDim(a Tensor, dim int64, keepDim bool) Tensor {
 	r := C.cgt_op_prod_dim(a.c("ProdDim"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1791,6 +2067,8 @@ func (a Tensor) ProdDim(dim int64, keepDim bool) Tensor {
 }
 
 // NanSum sums along dims, counting what is not a number as 0; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func NanSum(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_nan_sum(a.c("NanSum"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1803,6 +2081,8 @@ func (a Tensor) NanSum(dims []int64, keepDim bool) Tensor {
 }
 
 // NanMean averages along dims over what is a number; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func NanMean(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_nan_mean(a.c("NanMean"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1815,6 +2095,8 @@ func (a Tensor) NanMean(dims []int64, keepDim bool) Tensor {
 }
 
 // CountNonzero counts (Long) the non-zero elements along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func CountNonzero(a Tensor, dims []int64) Tensor {
 	r := C.cgt_op_count_nonzero(a.c("CountNonzero"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
 	runtime.KeepAlive(a)
@@ -1827,6 +2109,8 @@ func (a Tensor) CountNonzero(dims []int64) Tensor {
 }
 
 // VarMean returns variance and mean along dims; the variance divides by n - correction.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice, or for integer dtypes.
 func VarMean(a Tensor, dims []int64, correction float64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_var_mean(a.c("VarMean"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), C.double(correction), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1840,6 +2124,8 @@ func (a Tensor) VarMean(dims []int64, correction float64, keepDim bool) (Tensor,
 }
 
 // Var returns the variance along dims (none given: all), dividing by n - correction.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice, or for integer dtypes.
 func Var(a Tensor, dims []int64, correction float64, keepDim bool) Tensor {
 	r := C.cgt_op_var(a.c("Var"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), C.double(correction), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1852,6 +2138,8 @@ func (a Tensor) Var(dims []int64, correction float64, keepDim bool) Tensor {
 }
 
 // Std returns the standard deviation along dims (none given: all), with n - correction.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice, or for integer dtypes.
 func Std(a Tensor, dims []int64, correction float64, keepDim bool) Tensor {
 	r := C.cgt_op_std(a.c("Std"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), C.double(correction), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1864,6 +2152,8 @@ func (a Tensor) Std(dims []int64, correction float64, keepDim bool) Tensor {
 }
 
 // Norm returns the vector norm of order p along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice, or for integer dtypes.
 func Norm(a Tensor, p float64, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_norm(a.c("Norm"), C.double(p), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1876,6 +2166,7 @@ func (a Tensor) Norm(p float64, dims []int64, keepDim bool) Tensor {
 }
 
 // Max returns the largest element, a 0-dim tensor.
+// It panics when a has no elements.
 func Max(a Tensor) Tensor {
 	r := C.cgt_op_max(a.c("Max"))
 	runtime.KeepAlive(a)
@@ -1888,6 +2179,7 @@ func (a Tensor) Max() Tensor {
 }
 
 // Min returns the smallest element, a 0-dim tensor.
+// It panics when a has no elements.
 func Min(a Tensor) Tensor {
 	r := C.cgt_op_min(a.c("Min"))
 	runtime.KeepAlive(a)
@@ -1900,6 +2192,7 @@ func (a Tensor) Min() Tensor {
 }
 
 // MaxDim returns the largest elements along dim and their indices (Long).
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it is empty.
 func MaxDim(a Tensor, dim int64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_max_dim(a.c("MaxDim"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1913,6 +2206,7 @@ func (a Tensor) MaxDim(dim int64, keepDim bool) (Tensor, Tensor) {
 }
 
 // MinDim returns the smallest elements along dim and their indices (Long).
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it is empty.
 func MinDim(a Tensor, dim int64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_min_dim(a.c("MinDim"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1926,6 +2220,8 @@ func (a Tensor) MinDim(dim int64, keepDim bool) (Tensor, Tensor) {
 }
 
 // Amax returns the largest elements along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there, is named
+// twice or is empty.
 func Amax(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_amax(a.c("Amax"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1938,6 +2234,8 @@ func (a Tensor) Amax(dims []int64, keepDim bool) Tensor {
 }
 
 // Amin returns the smallest elements along dims; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there, is named
+// twice or is empty.
 func Amin(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_amin(a.c("Amin"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1950,6 +2248,7 @@ func (a Tensor) Amin(dims []int64, keepDim bool) Tensor {
 }
 
 // All tells (Bool, 0-dim) whether every element is non-zero.
+// It panics when a is closed.
 func All(a Tensor) Tensor {
 	r := C.cgt_op_all(a.c("All"))
 	runtime.KeepAlive(a)
@@ -1962,6 +2261,7 @@ func (a Tensor) All() Tensor {
 }
 
 // Any tells (Bool, 0-dim) whether an element is non-zero.
+// It panics when a is closed.
 func Any(a Tensor) Tensor {
 	r := C.cgt_op_any(a.c("Any"))
 	runtime.KeepAlive(a)
@@ -1974,6 +2274,8 @@ func (a Tensor) Any() Tensor {
 }
 
 // AllDims tells (Bool) whether every element along dims is non-zero; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func AllDims(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_all_dims(a.c("AllDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1986,6 +2288,8 @@ func (a Tensor) AllDims(dims []int64, keepDim bool) Tensor {
 }
 
 // AnyDims tells (Bool) whether an element along dims is non-zero; none given means all.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func AnyDims(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_any_dims(a.c("AnyDims"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -1998,6 +2302,8 @@ func (a Tensor) AnyDims(dims []int64, keepDim bool) Tensor {
 }
 
 // LogSumExp returns log(sum(e**a)) along dims.
+// keepDim leaves the dimensions with the size 1. It panics when a dimension is not there or is
+// named twice.
 func LogSumExp(a Tensor, dims []int64, keepDim bool) Tensor {
 	r := C.cgt_op_log_sum_exp(a.c("LogSumExp"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2010,6 +2316,7 @@ func (a Tensor) LogSumExp(dims []int64, keepDim bool) Tensor {
 }
 
 // CumSum returns the running sum along dim.
+// The result has a's shape; integers sum to Long. It panics when there is no dim.
 func CumSum(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_cum_sum(a.c("CumSum"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2022,6 +2329,7 @@ func (a Tensor) CumSum(dim int64) Tensor {
 }
 
 // CumProd returns the running product along dim.
+// The result has a's shape; integers sum to Long. It panics when there is no dim.
 func CumProd(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_cum_prod(a.c("CumProd"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2034,6 +2342,7 @@ func (a Tensor) CumProd(dim int64) Tensor {
 }
 
 // CumMax returns the running maximum along dim and its indices (Long).
+// The result has a's shape; integers sum to Long. It panics when there is no dim.
 func CumMax(a Tensor, dim int64) (Tensor, Tensor) {
 	r := C.cgt_op_cum_max(a.c("CumMax"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2047,6 +2356,7 @@ func (a Tensor) CumMax(dim int64) (Tensor, Tensor) {
 }
 
 // CumMin returns the running minimum along dim and its indices (Long).
+// The result has a's shape; integers sum to Long. It panics when there is no dim.
 func CumMin(a Tensor, dim int64) (Tensor, Tensor) {
 	r := C.cgt_op_cum_min(a.c("CumMin"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2060,6 +2370,7 @@ func (a Tensor) CumMin(dim int64) (Tensor, Tensor) {
 }
 
 // Diff returns the differences of neighbours along dim, taken n times.
+// It panics when there is no dim or n is negative.
 func Diff(a Tensor, n, dim int64) Tensor {
 	r := C.cgt_op_diff(a.c("Diff"), C.int64_t(n), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2072,6 +2383,8 @@ func (a Tensor) Diff(n, dim int64) Tensor {
 }
 
 // KthValue returns the k-th smallest elements along dim, counted from 1, and their indices (Long).
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it has no such
+// element.
 func KthValue(a Tensor, k, dim int64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_kth_value(a.c("KthValue"), C.int64_t(k), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2085,6 +2398,8 @@ func (a Tensor) KthValue(k, dim int64, keepDim bool) (Tensor, Tensor) {
 }
 
 // Mode returns the most frequent values along dim and the index (Long) of one occurrence each.
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it has no such
+// element.
 func Mode(a Tensor, dim int64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_mode(a.c("Mode"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2098,6 +2413,8 @@ func (a Tensor) Mode(dim int64, keepDim bool) (Tensor, Tensor) {
 }
 
 // Median returns the lower median along dim and its indices (Long).
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it has no such
+// element.
 func Median(a Tensor, dim int64, keepDim bool) (Tensor, Tensor) {
 	r := C.cgt_op_median(a.c("Median"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2111,6 +2428,7 @@ func (a Tensor) Median(dim int64, keepDim bool) (Tensor, Tensor) {
 }
 
 // Quantile returns the q-quantile of all elements by linear interpolation.
+// It panics when q lies outside [0, 1], a is empty, or a is neither Float nor Double.
 func Quantile(a Tensor, q float64) Tensor {
 	r := C.cgt_op_quantile(a.c("Quantile"), C.double(q))
 	runtime.KeepAlive(a)
@@ -2123,6 +2441,7 @@ func (a Tensor) Quantile(q float64) Tensor {
 }
 
 // ArgmaxDim returns the indices (Long) of the largest elements along dim.
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it is empty.
 func ArgmaxDim(a Tensor, dim int64, keepDim bool) Tensor {
 	r := C.cgt_op_argmax_dim(a.c("ArgmaxDim"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2135,6 +2454,7 @@ func (a Tensor) ArgmaxDim(dim int64, keepDim bool) Tensor {
 }
 
 // QuantileDim returns the q-quantile along dim by linear interpolation.
+// It panics when q lies outside [0, 1], there is no dim, or a is neither Float nor Double.
 func QuantileDim(a Tensor, q float64, dim int64, keepDim bool) Tensor {
 	r := C.cgt_op_quantile_dim(a.c("QuantileDim"), C.double(q), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2147,6 +2467,7 @@ func (a Tensor) QuantileDim(q float64, dim int64, keepDim bool) Tensor {
 }
 
 // ArgminDim returns the indices (Long) of the smallest elements along dim.
+// keepDim leaves the dimension with the size 1. It panics when there is no dim or it is empty.
 func ArgminDim(a Tensor, dim int64, keepDim bool) Tensor {
 	r := C.cgt_op_argmin_dim(a.c("ArgminDim"), C.int64_t(dim), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -2159,6 +2480,7 @@ func (a Tensor) ArgminDim(dim int64, keepDim bool) Tensor {
 }
 
 // Histc counts a's values in bins equal intervals of [low, high].
+// It panics for integer dtypes, or when bins or the interval is empty.
 func Histc(a Tensor, bins int64, low, high float64) Tensor {
 	r := C.cgt_op_histc(a.c("Histc"), C.int64_t(bins), C.double(low), C.double(high))
 	runtime.KeepAlive(a)
@@ -2171,6 +2493,7 @@ func (a Tensor) Histc(bins int64, low, high float64) Tensor {
 }
 
 // Bincount counts how often each of 0, 1, ... occurs in a (integers); at least minLength counts.
+// It panics when a has two dimensions or more, a negative element, or no integer dtype.
 func Bincount(a Tensor, minLength int64) Tensor {
 	r := C.cgt_op_bincount(a.c("Bincount"), C.int64_t(minLength))
 	runtime.KeepAlive(a)
@@ -2183,6 +2506,7 @@ func (a Tensor) Bincount(minLength int64) Tensor {
 }
 
 // TopK returns the k largest (or smallest) elements along dim and their indices (Long).
+// It panics when there is no dim or it has fewer than k elements.
 func TopK(a Tensor, k, dim int64, largest, sorted bool) (Tensor, Tensor) {
 	r := C.cgt_op_top_k(a.c("TopK"), C.int64_t(k), C.int64_t(dim), cbool(largest), cbool(sorted))
 	runtime.KeepAlive(a)
@@ -2196,6 +2520,7 @@ func (a Tensor) TopK(k, dim int64, largest, sorted bool) (Tensor, Tensor) {
 }
 
 // Sort returns a sorted along dim and the indices (Long) into a. Equal elements keep their order.
+// It panics when there is no dim.
 func Sort(a Tensor, dim int64, descending bool) (Tensor, Tensor) {
 	r := C.cgt_op_sort(a.c("Sort"), C.int64_t(dim), cbool(descending))
 	runtime.KeepAlive(a)
@@ -2209,6 +2534,7 @@ func (a Tensor) Sort(dim int64, descending bool) (Tensor, Tensor) {
 }
 
 // Argsort returns the indices (Long) that sort a along dim.
+// It panics when there is no dim.
 func Argsort(a Tensor, dim int64, descending bool) Tensor {
 	r := C.cgt_op_argsort(a.c("Argsort"), C.int64_t(dim), cbool(descending))
 	runtime.KeepAlive(a)
@@ -2222,6 +2548,7 @@ func (a Tensor) Argsort(dim int64, descending bool) Tensor {
 
 // Unique returns the sorted distinct values of a, the index of each element's value among them and
 // how often each occurs.
+// It panics when a is closed.
 func Unique(a Tensor) (Tensor, Tensor, Tensor) {
 	r := C.cgt_op_unique(a.c("Unique"))
 	runtime.KeepAlive(a)
@@ -2236,6 +2563,7 @@ func (a Tensor) Unique() (Tensor, Tensor, Tensor) {
 
 // SearchSorted returns the places (Long) at which values would be put into the sorted last dimension of
 // a: before equal elements, or behind them (right).
+// It panics when the dtypes differ or boundaries is not 1-dim.
 func SearchSorted(a, values Tensor, right bool) Tensor {
 	r := C.cgt_op_search_sorted(a.c("SearchSorted"), values.c("SearchSorted"), cbool(right))
 	runtime.KeepAlive(a)
@@ -2250,6 +2578,7 @@ func (a Tensor) SearchSorted(values Tensor, right bool) Tensor {
 
 // Bucketize returns for each element of a the index (Long) of its interval between boundaries (sorted,
 // 1-dim). A boundary itself belongs to the interval below it, or with right to the one above.
+// It panics when the dtypes differ or boundaries is not 1-dim.
 func Bucketize(a, boundaries Tensor, right bool) Tensor {
 	r := C.cgt_op_bucketize(a.c("Bucketize"), boundaries.c("Bucketize"), cbool(right))
 	runtime.KeepAlive(a)
@@ -2263,6 +2592,7 @@ func (a Tensor) Bucketize(boundaries Tensor, right bool) Tensor {
 }
 
 // Flatten joins the dimensions startDim to endDim into one.
+// It panics when there is no such dimension or sizes do not multiply to a's number of elements.
 func Flatten(a Tensor, startDim, endDim int64) Tensor {
 	r := C.cgt_op_flatten(a.c("Flatten"), C.int64_t(startDim), C.int64_t(endDim))
 	runtime.KeepAlive(a)
@@ -2275,6 +2605,7 @@ func (a Tensor) Flatten(startDim, endDim int64) Tensor {
 }
 
 // Reshape returns a in another shape, a view where possible; one size may be -1.
+// It panics when there is no such dimension or sizes do not multiply to a's number of elements.
 func Reshape(a Tensor, shape []int64) Tensor {
 	r := C.cgt_op_reshape(a.c("Reshape"), (*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)))
 	runtime.KeepAlive(a)
@@ -2287,6 +2618,7 @@ func (a Tensor) Reshape(shape []int64) Tensor {
 }
 
 // Unflatten splits dim into the given sizes; one size may be -1.
+// It panics when there is no such dimension or sizes do not multiply to a's number of elements.
 func Unflatten(a Tensor, dim int64, sizes []int64) Tensor {
 	r := C.cgt_op_unflatten(a.c("Unflatten"), C.int64_t(dim), (*C.int64_t)(unsafe.SliceData(sizes)), C.int64_t(len(sizes)))
 	runtime.KeepAlive(a)
@@ -2299,6 +2631,7 @@ func (a Tensor) Unflatten(dim int64, sizes []int64) Tensor {
 }
 
 // Movedim moves the dimensions source to the places destination; the result is a view.
+// It panics when there is no such dimension or one is named twice.
 func Movedim(a Tensor, source, destination []int64) Tensor {
 	r := C.cgt_op_movedim(a.c("Movedim"), (*C.int64_t)(unsafe.SliceData(source)), C.int64_t(len(source)), (*C.int64_t)(unsafe.SliceData(destination)), C.int64_t(len(destination)))
 	runtime.KeepAlive(a)
@@ -2311,6 +2644,7 @@ func (a Tensor) Movedim(source, destination []int64) Tensor {
 }
 
 // Unfold returns the windows of size along dim, step apart, as a new last dimension; a view.
+// It panics when there is no such dimension, or size or step do not fit it.
 func Unfold(a Tensor, dim, size, step int64) Tensor {
 	r := C.cgt_op_unfold(a.c("Unfold"), C.int64_t(dim), C.int64_t(size), C.int64_t(step))
 	runtime.KeepAlive(a)
@@ -2323,6 +2657,7 @@ func (a Tensor) Unfold(dim, size, step int64) Tensor {
 }
 
 // Diagonal returns the elements a(i, i+offset) of the dimensions dim1 and dim2 as the last one; a view.
+// It panics when there is no such dimension or both are one.
 func Diagonal(a Tensor, offset, dim1, dim2 int64) Tensor {
 	r := C.cgt_op_diagonal(a.c("Diagonal"), C.int64_t(offset), C.int64_t(dim1), C.int64_t(dim2))
 	runtime.KeepAlive(a)
@@ -2335,6 +2670,7 @@ func (a Tensor) Diagonal(offset, dim1, dim2 int64) Tensor {
 }
 
 // Transpose swaps two dimensions; the result is a view.
+// It panics when there is no such dimension or both are one.
 func Transpose(a Tensor, dim0, dim1 int64) Tensor {
 	r := C.cgt_op_transpose(a.c("Transpose"), C.int64_t(dim0), C.int64_t(dim1))
 	runtime.KeepAlive(a)
@@ -2347,6 +2683,7 @@ func (a Tensor) Transpose(dim0, dim1 int64) Tensor {
 }
 
 // Permute puts the dimensions in the given order; the result is a view.
+// It panics when there is no such dimension or one is named twice.
 func Permute(a Tensor, dims []int64) Tensor {
 	r := C.cgt_op_permute(a.c("Permute"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
 	runtime.KeepAlive(a)
@@ -2359,6 +2696,7 @@ func (a Tensor) Permute(dims []int64) Tensor {
 }
 
 // Unsqueeze inserts a dimension of size 1 at dim; the result is a view.
+// It panics when there is no such dimension or one is named twice.
 func Unsqueeze(a Tensor, dim int64) Tensor {
 	r := C.cgt_op_unsqueeze(a.c("Unsqueeze"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2371,6 +2709,7 @@ func (a Tensor) Unsqueeze(dim int64) Tensor {
 }
 
 // Expand repeats the dimensions of size 1 to shape without copying; -1 keeps a size.
+// It panics when a size of a is neither 1 nor the wanted one.
 func Expand(a Tensor, shape []int64) Tensor {
 	r := C.cgt_op_expand(a.c("Expand"), (*C.int64_t)(unsafe.SliceData(shape)), C.int64_t(len(shape)))
 	runtime.KeepAlive(a)
@@ -2383,6 +2722,7 @@ func (a Tensor) Expand(shape []int64) Tensor {
 }
 
 // ExpandAs expands a to other's shape without copying.
+// It panics when a size of a is neither 1 nor the wanted one.
 func ExpandAs(a, other Tensor) Tensor {
 	r := C.cgt_op_expand_as(a.c("ExpandAs"), other.c("ExpandAs"))
 	runtime.KeepAlive(a)
@@ -2396,6 +2736,7 @@ func (a Tensor) ExpandAs(other Tensor) Tensor {
 }
 
 // Repeat copies a repeats[i] times along each dimension.
+// It panics when there are fewer numbers than dimensions or one is negative.
 func Repeat(a Tensor, repeats []int64) Tensor {
 	r := C.cgt_op_repeat(a.c("Repeat"), (*C.int64_t)(unsafe.SliceData(repeats)), C.int64_t(len(repeats)))
 	runtime.KeepAlive(a)
@@ -2408,6 +2749,7 @@ func (a Tensor) Repeat(repeats []int64) Tensor {
 }
 
 // RepeatInterleave repeats each element of dim n times.
+// It panics when there is no dim or n is negative.
 func RepeatInterleave(a Tensor, n, dim int64) Tensor {
 	r := C.cgt_op_repeat_interleave(a.c("RepeatInterleave"), C.int64_t(n), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2420,6 +2762,7 @@ func (a Tensor) RepeatInterleave(n, dim int64) Tensor {
 }
 
 // Contiguous returns a laid out in the order of its dimensions: a itself if it is so already.
+// It panics when a is closed.
 func Contiguous(a Tensor) Tensor {
 	r := C.cgt_op_contiguous(a.c("Contiguous"))
 	runtime.KeepAlive(a)
@@ -2432,6 +2775,7 @@ func (a Tensor) Contiguous() Tensor {
 }
 
 // ChannelsLast returns a 4-dim tensor (N, C, H, W) laid out as NHWC; its shape stays.
+// It panics when a does not have four dimensions.
 func ChannelsLast(a Tensor) Tensor {
 	r := C.cgt_op_channels_last(a.c("ChannelsLast"))
 	runtime.KeepAlive(a)
@@ -2444,6 +2788,7 @@ func (a Tensor) ChannelsLast() Tensor {
 }
 
 // Clone returns a copy of a that takes part in autograd.
+// It panics when a is closed.
 func Clone(a Tensor) Tensor {
 	r := C.cgt_op_clone(a.c("Clone"))
 	runtime.KeepAlive(a)
@@ -2456,6 +2801,7 @@ func (a Tensor) Clone() Tensor {
 }
 
 // Detach returns a tensor that shares a's memory and takes no part in autograd.
+// It panics when a is closed.
 func Detach(a Tensor) Tensor {
 	r := C.cgt_op_detach(a.c("Detach"))
 	runtime.KeepAlive(a)
@@ -2468,6 +2814,7 @@ func (a Tensor) Detach() Tensor {
 }
 
 // Narrow returns the length elements of dim that begin at start; a view.
+// It panics when there is no dim or the elements asked for are not there.
 func Narrow(a Tensor, dim, start, length int64) Tensor {
 	r := C.cgt_op_narrow(a.c("Narrow"), C.int64_t(dim), C.int64_t(start), C.int64_t(length))
 	runtime.KeepAlive(a)
@@ -2481,6 +2828,7 @@ func (a Tensor) Narrow(dim, start, length int64) Tensor {
 
 // Slice returns the elements start, start+step, ... before end of dim; a view. Negative values
 // count from the end.
+// It panics when there is no dim or the elements asked for are not there.
 func Slice(a Tensor, dim, start, end, step int64) Tensor {
 	r := C.cgt_op_slice(a.c("Slice"), C.int64_t(dim), C.int64_t(start), C.int64_t(end), C.int64_t(step))
 	runtime.KeepAlive(a)
@@ -2493,6 +2841,7 @@ func (a Tensor) Slice(dim, start, end, step int64) Tensor {
 }
 
 // Select returns the index-th entry of dim, which disappears; a view.
+// It panics when there is no dim or the elements asked for are not there.
 func Select(a Tensor, dim, index int64) Tensor {
 	r := C.cgt_op_select(a.c("Select"), C.int64_t(dim), C.int64_t(index))
 	runtime.KeepAlive(a)
@@ -2505,6 +2854,7 @@ func (a Tensor) Select(dim, index int64) Tensor {
 }
 
 // Stack puts tensors of one shape along a new dimension.
+// It panics without tensors, when their shapes, other than in dim, differ, or when there is no dim.
 func Stack(tensors []Tensor, dim int64) Tensor {
 	tensorsList := impls(tensors, "Stack")
 	need()
@@ -2514,6 +2864,7 @@ func Stack(tensors []Tensor, dim int64) Tensor {
 }
 
 // Cat joins tensors along an existing dimension.
+// It panics without tensors, when their shapes, other than in dim, differ, or when there is no dim.
 func Cat(tensors []Tensor, dim int64) Tensor {
 	tensorsList := impls(tensors, "Cat")
 	need()
@@ -2523,6 +2874,7 @@ func Cat(tensors []Tensor, dim int64) Tensor {
 }
 
 // Split cuts a along dim into pieces of size, the last one shorter; views.
+// It panics when there is no dim or the sizes do not fit it.
 func Split(a Tensor, size, dim int64) []Tensor {
 	r := C.cgt_op_split(a.c("Split"), C.int64_t(size), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2535,6 +2887,7 @@ func (a Tensor) Split(size, dim int64) []Tensor {
 }
 
 // SplitSizes cuts a along dim into pieces of the given sizes; views.
+// It panics when there is no dim or the sizes do not fit it.
 func SplitSizes(a Tensor, sizes []int64, dim int64) []Tensor {
 	r := C.cgt_op_split_sizes(a.c("SplitSizes"), (*C.int64_t)(unsafe.SliceData(sizes)), C.int64_t(len(sizes)), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2547,6 +2900,7 @@ func (a Tensor) SplitSizes(sizes []int64, dim int64) []Tensor {
 }
 
 // Chunk cuts a along dim into n pieces; views.
+// It panics when there is no dim or the sizes do not fit it.
 func Chunk(a Tensor, n, dim int64) []Tensor {
 	r := C.cgt_op_chunk(a.c("Chunk"), C.int64_t(n), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2559,6 +2913,7 @@ func (a Tensor) Chunk(n, dim int64) []Tensor {
 }
 
 // Unbind returns the entries of dim, which disappears; views.
+// It panics when there is no dim or the sizes do not fit it.
 func Unbind(a Tensor, dim int64) []Tensor {
 	r := C.cgt_op_unbind(a.c("Unbind"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2571,6 +2926,7 @@ func (a Tensor) Unbind(dim int64) []Tensor {
 }
 
 // Flip reverses the order of the elements along dims.
+// It panics when there is no such dimension or one is named twice.
 func Flip(a Tensor, dims []int64) Tensor {
 	r := C.cgt_op_flip(a.c("Flip"), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
 	runtime.KeepAlive(a)
@@ -2583,6 +2939,7 @@ func (a Tensor) Flip(dims []int64) Tensor {
 }
 
 // Roll shifts the elements along dims, those pushed out come in at the other end.
+// It panics when there is no such dimension or one is named twice.
 func Roll(a Tensor, shifts, dims []int64) Tensor {
 	r := C.cgt_op_roll(a.c("Roll"), (*C.int64_t)(unsafe.SliceData(shifts)), C.int64_t(len(shifts)), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
 	runtime.KeepAlive(a)
@@ -2595,6 +2952,7 @@ func (a Tensor) Roll(shifts, dims []int64) Tensor {
 }
 
 // Rot90 turns the plane of dims by 90 degrees k times.
+// It panics when there is no such dimension or one is named twice.
 func Rot90(a Tensor, k int64, dims []int64) Tensor {
 	r := C.cgt_op_rot90(a.c("Rot90"), C.int64_t(k), (*C.int64_t)(unsafe.SliceData(dims)), C.int64_t(len(dims)))
 	runtime.KeepAlive(a)
@@ -2607,6 +2965,7 @@ func (a Tensor) Rot90(k int64, dims []int64) Tensor {
 }
 
 // Tril returns the lower triangle of a matrix, up to the given diagonal.
+// It panics when a has fewer than two dimensions.
 func Tril(a Tensor, diagonal int64) Tensor {
 	r := C.cgt_op_tril(a.c("Tril"), C.int64_t(diagonal))
 	runtime.KeepAlive(a)
@@ -2619,6 +2978,7 @@ func (a Tensor) Tril(diagonal int64) Tensor {
 }
 
 // Triu returns the upper triangle of a matrix, from the given diagonal.
+// It panics when a has fewer than two dimensions.
 func Triu(a Tensor, diagonal int64) Tensor {
 	r := C.cgt_op_triu(a.c("Triu"), C.int64_t(diagonal))
 	runtime.KeepAlive(a)
@@ -2631,6 +2991,7 @@ func (a Tensor) Triu(diagonal int64) Tensor {
 }
 
 // Diag returns a matrix with the vector a on the given diagonal, or that diagonal of the matrix a.
+// It panics when a has neither one nor two dimensions.
 func Diag(a Tensor, diagonal int64) Tensor {
 	r := C.cgt_op_diag(a.c("Diag"), C.int64_t(diagonal))
 	runtime.KeepAlive(a)
@@ -2644,6 +3005,8 @@ func (a Tensor) Diag(diagonal int64) Tensor {
 
 // Pad widens the last dimensions: pad holds (before, after) for the last, then the one before it,
 // ... mode is constant (with value), reflect, replicate or circular.
+// It panics for an odd number of widths, for more than the mode pads, or when a reflection is wider
+// than a.
 func Pad(a Tensor, pad []int64, mode string, value float64) Tensor {
 	modeText := C.CString(mode)
 	defer C.free(unsafe.Pointer(modeText))
@@ -2658,6 +3021,8 @@ func (a Tensor) Pad(pad []int64, mode string, value float64) Tensor {
 }
 
 // IndexSelect returns the entries of dim that index (Long, 1-dim) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexSelect(a Tensor, dim int64, index Tensor) Tensor {
 	r := C.cgt_op_index_select(a.c("IndexSelect"), C.int64_t(dim), index.c("IndexSelect"))
 	runtime.KeepAlive(a)
@@ -2671,6 +3036,8 @@ func (a Tensor) IndexSelect(dim int64, index Tensor) Tensor {
 }
 
 // Gather returns for each element of index (Long) the element of a at that place of dim.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func Gather(a Tensor, dim int64, index Tensor) Tensor {
 	r := C.cgt_op_gather(a.c("Gather"), C.int64_t(dim), index.c("Gather"))
 	runtime.KeepAlive(a)
@@ -2684,6 +3051,8 @@ func (a Tensor) Gather(dim int64, index Tensor) Tensor {
 }
 
 // Scatter returns a with src's elements written to the places of dim that index (Long) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func Scatter(a Tensor, dim int64, index, src Tensor) Tensor {
 	r := C.cgt_op_scatter(a.c("Scatter"), C.int64_t(dim), index.c("Scatter"), src.c("Scatter"))
 	runtime.KeepAlive(a)
@@ -2698,6 +3067,8 @@ func (a Tensor) Scatter(dim int64, index, src Tensor) Tensor {
 }
 
 // ScatterAdd returns a with src's elements added at the places of dim that index (Long) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func ScatterAdd(a Tensor, dim int64, index, src Tensor) Tensor {
 	r := C.cgt_op_scatter_add(a.c("ScatterAdd"), C.int64_t(dim), index.c("ScatterAdd"), src.c("ScatterAdd"))
 	runtime.KeepAlive(a)
@@ -2712,6 +3083,8 @@ func (a Tensor) ScatterAdd(dim int64, index, src Tensor) Tensor {
 }
 
 // IndexAdd returns a with src's entries added to the entries of dim that index (Long) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexAdd(a Tensor, dim int64, index, src Tensor) Tensor {
 	r := C.cgt_op_index_add(a.c("IndexAdd"), C.int64_t(dim), index.c("IndexAdd"), src.c("IndexAdd"))
 	runtime.KeepAlive(a)
@@ -2726,6 +3099,8 @@ func (a Tensor) IndexAdd(dim int64, index, src Tensor) Tensor {
 }
 
 // IndexCopy returns a with src's entries in place of the entries of dim that index (Long) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexCopy(a Tensor, dim int64, index, src Tensor) Tensor {
 	r := C.cgt_op_index_copy(a.c("IndexCopy"), C.int64_t(dim), index.c("IndexCopy"), src.c("IndexCopy"))
 	runtime.KeepAlive(a)
@@ -2740,6 +3115,8 @@ func (a Tensor) IndexCopy(dim int64, index, src Tensor) Tensor {
 }
 
 // IndexFill returns a with value in the entries of dim that index (Long) names.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexFill(a Tensor, dim int64, index Tensor, value float64) Tensor {
 	r := C.cgt_op_index_fill(a.c("IndexFill"), C.int64_t(dim), index.c("IndexFill"), C.double(value))
 	runtime.KeepAlive(a)
@@ -2754,6 +3131,8 @@ func (a Tensor) IndexFill(dim int64, index Tensor, value float64) Tensor {
 
 // IndexPut returns a with values at the coordinates that indices (Long tensors of one shape, one for
 // each leading dimension) name; with accumulate they are added.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexPut(a Tensor, indices []Tensor, values Tensor, accumulate bool) Tensor {
 	indicesList := impls(indices, "IndexPut")
 	r := C.cgt_op_index_put(a.c("IndexPut"), (*C.cgt_t)(unsafe.SliceData(indicesList)), C.int64_t(len(indicesList)), values.c("IndexPut"), cbool(accumulate))
@@ -2770,6 +3149,8 @@ func (a Tensor) IndexPut(indices []Tensor, values Tensor, accumulate bool) Tenso
 
 // IndexTensors returns the elements at the coordinates that indices (Long or Bool tensors, one for each
 // leading dimension) name.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func IndexTensors(a Tensor, indices []Tensor) Tensor {
 	indicesList := impls(indices, "IndexTensors")
 	r := C.cgt_op_index_tensors(a.c("IndexTensors"), (*C.cgt_t)(unsafe.SliceData(indicesList)), C.int64_t(len(indicesList)))
@@ -2784,6 +3165,8 @@ func (a Tensor) IndexTensors(indices []Tensor) Tensor {
 }
 
 // TakeAlongDim returns the elements that indices (Long) names along dim; shapes broadcast.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func TakeAlongDim(a, indices Tensor, dim int64) Tensor {
 	r := C.cgt_op_take_along_dim(a.c("TakeAlongDim"), indices.c("TakeAlongDim"), C.int64_t(dim))
 	runtime.KeepAlive(a)
@@ -2798,6 +3181,8 @@ func (a Tensor) TakeAlongDim(indices Tensor, dim int64) Tensor {
 
 // ScatterReduce combines src's elements with a's at the places of dim that index (Long) names. reduce is
 // sum, prod, mean, amax or amin; includeSelf counts a's own elements.
+// It panics when index is not Long, reaches beyond a, or does not have the shape that is asked for;
+// where there is a dim, when it is not there.
 func ScatterReduce(a Tensor, dim int64, index, src Tensor, reduce string, includeSelf bool) Tensor {
 	reduceText := C.CString(reduce)
 	defer C.free(unsafe.Pointer(reduceText))
@@ -2814,6 +3199,7 @@ func (a Tensor) ScatterReduce(dim int64, index, src Tensor, reduce string, inclu
 }
 
 // MaskedSelect returns the elements of a where mask (Bool) is true, 1-dim.
+// It panics when mask is not Bool or does not broadcast with a.
 func MaskedSelect(a, mask Tensor) Tensor {
 	r := C.cgt_op_masked_select(a.c("MaskedSelect"), mask.c("MaskedSelect"))
 	runtime.KeepAlive(a)
@@ -2827,6 +3213,7 @@ func (a Tensor) MaskedSelect(mask Tensor) Tensor {
 }
 
 // Nonzero returns the coordinates (Long) of a's non-zero elements, one row each.
+// It panics when a is closed.
 func Nonzero(a Tensor) Tensor {
 	r := C.cgt_op_nonzero(a.c("Nonzero"))
 	runtime.KeepAlive(a)
@@ -2839,6 +3226,7 @@ func (a Tensor) Nonzero() Tensor {
 }
 
 // OneHot returns a Long tensor with a last dimension of numClasses that is 1 at a's (Long) value.
+// It panics when a is not Long or holds a value below 0 or not below numClasses.
 func OneHot(a Tensor, numClasses int64) Tensor {
 	r := C.cgt_op_one_hot(a.c("OneHot"), C.int64_t(numClasses))
 	runtime.KeepAlive(a)
@@ -2851,6 +3239,7 @@ func (a Tensor) OneHot(numClasses int64) Tensor {
 }
 
 // Embedding returns the rows of weight that indices (Long) names.
+// It panics when indices is neither Long nor Int or reaches beyond weight's rows.
 func Embedding(weight, indices Tensor) Tensor {
 	r := C.cgt_op_embedding(weight.c("Embedding"), indices.c("Embedding"))
 	runtime.KeepAlive(weight)
@@ -2859,6 +3248,8 @@ func Embedding(weight, indices Tensor) Tensor {
 }
 
 // MM multiplies two matrices.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func MM(a, b Tensor) Tensor {
 	r := C.cgt_op_mm(a.c("MM"), b.c("MM"))
 	runtime.KeepAlive(a)
@@ -2872,6 +3263,8 @@ func (a Tensor) MM(b Tensor) Tensor {
 }
 
 // Matmul multiplies matrices, vectors or batches of them by PyTorch's rules.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func Matmul(a, b Tensor) Tensor {
 	r := C.cgt_op_matmul(a.c("Matmul"), b.c("Matmul"))
 	runtime.KeepAlive(a)
@@ -2885,6 +3278,8 @@ func (a Tensor) Matmul(b Tensor) Tensor {
 }
 
 // BMM multiplies two batches of matrices.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func BMM(a, b Tensor) Tensor {
 	r := C.cgt_op_bmm(a.c("BMM"), b.c("BMM"))
 	runtime.KeepAlive(a)
@@ -2898,6 +3293,8 @@ func (a Tensor) BMM(b Tensor) Tensor {
 }
 
 // AddMM returns beta*a + alpha*(m1 @ m2).
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func AddMM(a, m1, m2 Tensor, beta, alpha float64) Tensor {
 	r := C.cgt_op_add_mm(a.c("AddMM"), m1.c("AddMM"), m2.c("AddMM"), C.double(beta), C.double(alpha))
 	runtime.KeepAlive(a)
@@ -2912,6 +3309,8 @@ func (a Tensor) AddMM(m1, m2 Tensor, beta, alpha float64) Tensor {
 }
 
 // MV multiplies a matrix and a vector.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func MV(a, b Tensor) Tensor {
 	r := C.cgt_op_mv(a.c("MV"), b.c("MV"))
 	runtime.KeepAlive(a)
@@ -2925,6 +3324,8 @@ func (a Tensor) MV(b Tensor) Tensor {
 }
 
 // BaddBMM returns beta*a + alpha*(m1 @ m2) over batches of matrices.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func BaddBMM(a, m1, m2 Tensor, beta, alpha float64) Tensor {
 	r := C.cgt_op_badd_bmm(a.c("BaddBMM"), m1.c("BaddBMM"), m2.c("BaddBMM"), C.double(beta), C.double(alpha))
 	runtime.KeepAlive(a)
@@ -2939,6 +3340,8 @@ func (a Tensor) BaddBMM(m1, m2 Tensor, beta, alpha float64) Tensor {
 }
 
 // Dot returns the inner product of two vectors.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func Dot(a, b Tensor) Tensor {
 	r := C.cgt_op_dot(a.c("Dot"), b.c("Dot"))
 	runtime.KeepAlive(a)
@@ -2952,6 +3355,8 @@ func (a Tensor) Dot(b Tensor) Tensor {
 }
 
 // Outer returns the outer product of two vectors.
+// It panics when the inner sizes, the dtypes or the devices differ, or the number of dimensions is
+// not what is asked for.
 func Outer(a, b Tensor) Tensor {
 	r := C.cgt_op_outer(a.c("Outer"), b.c("Outer"))
 	runtime.KeepAlive(a)
@@ -2965,6 +3370,7 @@ func (a Tensor) Outer(b Tensor) Tensor {
 }
 
 // Einsum sums the product of the operands by Einstein's convention, as in "ij,jk->ik".
+// It panics when the equation does not fit the operands.
 func Einsum(equation string, operands []Tensor) Tensor {
 	equationText := C.CString(equation)
 	defer C.free(unsafe.Pointer(equationText))
@@ -2976,6 +3382,7 @@ func Einsum(equation string, operands []Tensor) Tensor {
 }
 
 // CDist returns the distances of order p between the rows of a and the rows of b.
+// It panics when the rows differ in length or the dtypes are not floating-point.
 func CDist(a, b Tensor, p float64) Tensor {
 	r := C.cgt_op_c_dist(a.c("CDist"), b.c("CDist"), C.double(p))
 	runtime.KeepAlive(a)
@@ -2989,6 +3396,8 @@ func (a Tensor) CDist(b Tensor, p float64) Tensor {
 }
 
 // QR returns the orthonormal Q and the upper triangular R of the matrix a.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func QR(a Tensor) (Tensor, Tensor) {
 	r := C.cgt_op_qr(a.c("QR"))
 	runtime.KeepAlive(a)
@@ -3002,6 +3411,8 @@ func (a Tensor) QR() (Tensor, Tensor) {
 }
 
 // SVD returns U, the singular values and the transpose of V of the matrix a (reduced).
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func SVD(a Tensor) (Tensor, Tensor, Tensor) {
 	r := C.cgt_op_svd(a.c("SVD"))
 	runtime.KeepAlive(a)
@@ -3015,6 +3426,8 @@ func (a Tensor) SVD() (Tensor, Tensor, Tensor) {
 }
 
 // Inverse returns the inverse of a square matrix or of a batch of them.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Inverse(a Tensor) Tensor {
 	r := C.cgt_op_inverse(a.c("Inverse"))
 	runtime.KeepAlive(a)
@@ -3027,6 +3440,8 @@ func (a Tensor) Inverse() Tensor {
 }
 
 // Det returns the determinant of a square matrix or of a batch of them.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Det(a Tensor) Tensor {
 	r := C.cgt_op_det(a.c("Det"))
 	runtime.KeepAlive(a)
@@ -3039,6 +3454,8 @@ func (a Tensor) Det() Tensor {
 }
 
 // Solve returns x with a @ x = b.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Solve(a, b Tensor) Tensor {
 	r := C.cgt_op_solve(a.c("Solve"), b.c("Solve"))
 	runtime.KeepAlive(a)
@@ -3052,6 +3469,8 @@ func (a Tensor) Solve(b Tensor) Tensor {
 }
 
 // Cholesky returns the lower triangular L with L @ L^T = a, a positive definite.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Cholesky(a Tensor) Tensor {
 	r := C.cgt_op_cholesky(a.c("Cholesky"))
 	runtime.KeepAlive(a)
@@ -3064,6 +3483,8 @@ func (a Tensor) Cholesky() Tensor {
 }
 
 // Eigh returns the eigenvalues, ascending, and the eigenvectors (columns) of the symmetric matrix a.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Eigh(a Tensor) (Tensor, Tensor) {
 	r := C.cgt_op_eigh(a.c("Eigh"))
 	runtime.KeepAlive(a)
@@ -3077,6 +3498,8 @@ func (a Tensor) Eigh() (Tensor, Tensor) {
 }
 
 // Trace returns the sum of a matrix's diagonal.
+// The leading dimensions are batches. It panics for integer dtypes, for fewer than two dimensions,
+// and when a has no such decomposition.
 func Trace(a Tensor) Tensor {
 	r := C.cgt_op_trace(a.c("Trace"))
 	runtime.KeepAlive(a)
@@ -3089,6 +3512,7 @@ func (a Tensor) Trace() Tensor {
 }
 
 // Linear returns input @ weight^T + bias; weight is (out, in), bias (out) or Tensor{}.
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func Linear(input, weight, bias Tensor) Tensor {
 	r := C.cgt_op_linear(input.c("Linear"), weight.c("Linear"), bias.orNil("Linear"))
 	runtime.KeepAlive(input)
@@ -3098,6 +3522,7 @@ func Linear(input, weight, bias Tensor) Tensor {
 }
 
 // Conv1d convolves input (N, C, L) with weight (out, C/groups, k).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func Conv1d(input, weight, bias Tensor, stride, padding, dilation []int64, groups int64) Tensor {
 	r := C.cgt_op_conv1d(input.c("Conv1d"), weight.c("Conv1d"), bias.orNil("Conv1d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), C.int64_t(groups))
 	runtime.KeepAlive(input)
@@ -3107,6 +3532,7 @@ func Conv1d(input, weight, bias Tensor, stride, padding, dilation []int64, group
 }
 
 // Conv2d convolves input (N, C, H, W) with weight (out, C/groups, kH, kW).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func Conv2d(input, weight, bias Tensor, stride, padding, dilation []int64, groups int64) Tensor {
 	r := C.cgt_op_conv2d(input.c("Conv2d"), weight.c("Conv2d"), bias.orNil("Conv2d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), C.int64_t(groups))
 	runtime.KeepAlive(input)
@@ -3116,6 +3542,7 @@ func Conv2d(input, weight, bias Tensor, stride, padding, dilation []int64, group
 }
 
 // Conv3d convolves input (N, C, D, H, W) with weight (out, C/groups, kD, kH, kW).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func Conv3d(input, weight, bias Tensor, stride, padding, dilation []int64, groups int64) Tensor {
 	r := C.cgt_op_conv3d(input.c("Conv3d"), weight.c("Conv3d"), bias.orNil("Conv3d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), C.int64_t(groups))
 	runtime.KeepAlive(input)
@@ -3125,6 +3552,7 @@ func Conv3d(input, weight, bias Tensor, stride, padding, dilation []int64, group
 }
 
 // ConvTranspose1d is the gradient of Conv1d with respect to its input; weight is (C, out/groups, k).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func ConvTranspose1d(input, weight, bias Tensor, stride, padding, outputPadding []int64, groups int64, dilation []int64) Tensor {
 	r := C.cgt_op_conv_transpose1d(input.c("ConvTranspose1d"), weight.c("ConvTranspose1d"), bias.orNil("ConvTranspose1d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(outputPadding)), C.int64_t(len(outputPadding)), C.int64_t(groups), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)))
 	runtime.KeepAlive(input)
@@ -3135,6 +3563,7 @@ func ConvTranspose1d(input, weight, bias Tensor, stride, padding, outputPadding 
 
 // ConvTranspose3d is the gradient of Conv3d with respect to its input; weight is
 // (C, out/groups, kD, kH, kW).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func ConvTranspose3d(input, weight, bias Tensor, stride, padding, outputPadding []int64, groups int64, dilation []int64) Tensor {
 	r := C.cgt_op_conv_transpose3d(input.c("ConvTranspose3d"), weight.c("ConvTranspose3d"), bias.orNil("ConvTranspose3d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(outputPadding)), C.int64_t(len(outputPadding)), C.int64_t(groups), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)))
 	runtime.KeepAlive(input)
@@ -3145,6 +3574,7 @@ func ConvTranspose3d(input, weight, bias Tensor, stride, padding, outputPadding 
 
 // ConvTranspose2d is the gradient of Conv2d with respect to its input; weight is
 // (C, out/groups, kH, kW).
+// It panics when the shapes do not fit, or the dtypes or devices differ.
 func ConvTranspose2d(input, weight, bias Tensor, stride, padding, outputPadding []int64, groups int64, dilation []int64) Tensor {
 	r := C.cgt_op_conv_transpose2d(input.c("ConvTranspose2d"), weight.c("ConvTranspose2d"), bias.orNil("ConvTranspose2d"), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(outputPadding)), C.int64_t(len(outputPadding)), C.int64_t(groups), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)))
 	runtime.KeepAlive(input)
@@ -3155,6 +3585,8 @@ func ConvTranspose2d(input, weight, bias Tensor, stride, padding, outputPadding 
 
 // BatchNorm normalises each channel (dim 1) by the statistics of the batch (training) or by the
 // running ones, which training moves by momentum.
+// It panics when the shapes do not fit the channels or the dtypes or devices differ; in training
+// also for a single value per channel.
 func BatchNorm(input, runningMean, runningVar, weight, bias Tensor, training bool, momentum, eps float64) Tensor {
 	r := C.cgt_op_batch_norm(input.c("BatchNorm"), runningMean.orNil("BatchNorm"), runningVar.orNil("BatchNorm"), weight.orNil("BatchNorm"), bias.orNil("BatchNorm"), cbool(training), C.double(momentum), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3166,6 +3598,7 @@ func BatchNorm(input, runningMean, runningVar, weight, bias Tensor, training boo
 }
 
 // InstanceNorm normalises each channel of each sample.
+// It panics when the shapes do not fit the channels, or the dtypes or devices differ.
 func InstanceNorm(input, runningMean, runningVar, weight, bias Tensor, useInputStats bool, momentum, eps float64) Tensor {
 	r := C.cgt_op_instance_norm(input.c("InstanceNorm"), runningMean.orNil("InstanceNorm"), runningVar.orNil("InstanceNorm"), weight.orNil("InstanceNorm"), bias.orNil("InstanceNorm"), cbool(useInputStats), C.double(momentum), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3177,6 +3610,7 @@ func InstanceNorm(input, runningMean, runningVar, weight, bias Tensor, useInputS
 }
 
 // GroupNorm normalises each of groups groups of channels of each sample.
+// It panics when the shapes do not fit the channels, or the dtypes or devices differ.
 func GroupNorm(input Tensor, groups int64, weight, bias Tensor, eps float64) Tensor {
 	r := C.cgt_op_group_norm(input.c("GroupNorm"), C.int64_t(groups), weight.orNil("GroupNorm"), bias.orNil("GroupNorm"), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3186,6 +3620,7 @@ func GroupNorm(input Tensor, groups int64, weight, bias Tensor, eps float64) Ten
 }
 
 // LayerNorm normalises over the last dimensions, whose sizes are normalizedShape.
+// It panics when the shapes do not fit the channels, or the dtypes or devices differ.
 func LayerNorm(input Tensor, normalizedShape []int64, weight, bias Tensor, eps float64) Tensor {
 	r := C.cgt_op_layer_norm(input.c("LayerNorm"), (*C.int64_t)(unsafe.SliceData(normalizedShape)), C.int64_t(len(normalizedShape)), weight.orNil("LayerNorm"), bias.orNil("LayerNorm"), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3195,6 +3630,7 @@ func LayerNorm(input Tensor, normalizedShape []int64, weight, bias Tensor, eps f
 }
 
 // RMSNorm divides by the root mean square over the last dimensions, whose sizes are normalizedShape.
+// It panics when the shapes do not fit the channels, or the dtypes or devices differ.
 func RMSNorm(input Tensor, normalizedShape []int64, weight Tensor, eps float64) Tensor {
 	r := C.cgt_op_rms_norm(input.c("RMSNorm"), (*C.int64_t)(unsafe.SliceData(normalizedShape)), C.int64_t(len(normalizedShape)), weight.orNil("RMSNorm"), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3203,6 +3639,7 @@ func RMSNorm(input Tensor, normalizedShape []int64, weight Tensor, eps float64) 
 }
 
 // Normalize divides by the norm of order p along dim, or by eps where the norm is smaller.
+// It panics when there is no dim or for integer dtypes.
 func Normalize(input Tensor, p float64, dim int64, eps float64) Tensor {
 	r := C.cgt_op_normalize(input.c("Normalize"), C.double(p), C.int64_t(dim), C.double(eps))
 	runtime.KeepAlive(input)
@@ -3215,6 +3652,7 @@ func (input Tensor) Normalize(p float64, dim int64, eps float64) Tensor {
 }
 
 // CosineSimilarity returns the cosine of the angle between a and b along dim; norms are at least eps.
+// Shapes broadcast. It panics when they do not, when there is no dim, or for integer dtypes.
 func CosineSimilarity(a, b Tensor, dim int64, eps float64) Tensor {
 	r := C.cgt_op_cosine_similarity(a.c("CosineSimilarity"), b.c("CosineSimilarity"), C.int64_t(dim), C.double(eps))
 	runtime.KeepAlive(a)
@@ -3228,6 +3666,7 @@ func (a Tensor) CosineSimilarity(b Tensor, dim int64, eps float64) Tensor {
 }
 
 // PairwiseDistance returns the norm of order p of a - b + eps along the last dimension.
+// Shapes broadcast. It panics when they do not, when there is no dim, or for integer dtypes.
 func PairwiseDistance(a, b Tensor, p, eps float64, keepDim bool) Tensor {
 	r := C.cgt_op_pairwise_distance(a.c("PairwiseDistance"), b.c("PairwiseDistance"), C.double(p), C.double(eps), cbool(keepDim))
 	runtime.KeepAlive(a)
@@ -3242,6 +3681,7 @@ func (a Tensor) PairwiseDistance(b Tensor, p, eps float64, keepDim bool) Tensor 
 
 // Dropout sets elements to zero with probability p and scales the others by 1/(1-p); without
 // training it returns input.
+// It panics when p lies outside [0, 1].
 func Dropout(input Tensor, p float64, training bool) Tensor {
 	r := C.cgt_op_dropout(input.c("Dropout"), C.double(p), cbool(training))
 	runtime.KeepAlive(input)
@@ -3249,6 +3689,7 @@ func Dropout(input Tensor, p float64, training bool) Tensor {
 }
 
 // Dropout2d drops whole channels.
+// It panics when p lies outside [0, 1].
 func Dropout2d(input Tensor, p float64, training bool) Tensor {
 	r := C.cgt_op_dropout2d(input.c("Dropout2d"), C.double(p), cbool(training))
 	runtime.KeepAlive(input)
@@ -3256,6 +3697,7 @@ func Dropout2d(input Tensor, p float64, training bool) Tensor {
 }
 
 // AlphaDropout is the dropout that keeps mean and variance through a Selu.
+// It panics when p lies outside [0, 1].
 func AlphaDropout(input Tensor, p float64, training bool) Tensor {
 	r := C.cgt_op_alpha_dropout(input.c("AlphaDropout"), C.double(p), cbool(training))
 	runtime.KeepAlive(input)
@@ -3263,6 +3705,8 @@ func AlphaDropout(input Tensor, p float64, training bool) Tensor {
 }
 
 // MaxPool1d takes the largest element of each window.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func MaxPool1d(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) Tensor {
 	r := C.cgt_op_max_pool1d(input.c("MaxPool1d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
 	runtime.KeepAlive(input)
@@ -3270,6 +3714,8 @@ func MaxPool1d(input Tensor, kernelSize, stride, padding, dilation []int64, ceil
 }
 
 // MaxPool2d takes the largest element of each window; an empty stride is kernelSize.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func MaxPool2d(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) Tensor {
 	r := C.cgt_op_max_pool2d(input.c("MaxPool2d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
 	runtime.KeepAlive(input)
@@ -3278,6 +3724,8 @@ func MaxPool2d(input Tensor, kernelSize, stride, padding, dilation []int64, ceil
 
 // MaxPool2dWithIndices is MaxPool2d with the index (Long) of each element in its H*W plane, for
 // MaxUnpool2d.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func MaxPool2dWithIndices(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) (Tensor, Tensor) {
 	r := C.cgt_op_max_pool2d_with_indices(input.c("MaxPool2dWithIndices"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
 	runtime.KeepAlive(input)
@@ -3286,6 +3734,8 @@ func MaxPool2dWithIndices(input Tensor, kernelSize, stride, padding, dilation []
 }
 
 // MaxPool3d takes the largest element of each window of (N, C, D, H, W).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func MaxPool3d(input Tensor, kernelSize, stride, padding, dilation []int64, ceilMode bool) Tensor {
 	r := C.cgt_op_max_pool3d(input.c("MaxPool3d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), cbool(ceilMode))
 	runtime.KeepAlive(input)
@@ -3294,6 +3744,8 @@ func MaxPool3d(input Tensor, kernelSize, stride, padding, dilation []int64, ceil
 
 // MaxUnpool2d puts the elements back where MaxPool2dWithIndices took them from; the rest of the given
 // height and width is 0.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func MaxUnpool2d(input, indices Tensor, outputSize []int64) Tensor {
 	r := C.cgt_op_max_unpool2d(input.c("MaxUnpool2d"), indices.c("MaxUnpool2d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3302,6 +3754,8 @@ func MaxUnpool2d(input, indices Tensor, outputSize []int64) Tensor {
 }
 
 // AvgPool1d averages each window.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AvgPool1d(input Tensor, kernelSize, stride, padding []int64, ceilMode, countIncludePad bool) Tensor {
 	r := C.cgt_op_avg_pool1d(input.c("AvgPool1d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
 	runtime.KeepAlive(input)
@@ -3309,6 +3763,8 @@ func AvgPool1d(input Tensor, kernelSize, stride, padding []int64, ceilMode, coun
 }
 
 // AvgPool2d averages each window; an empty stride is kernelSize.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AvgPool2d(input Tensor, kernelSize, stride, padding []int64, ceilMode, countIncludePad bool) Tensor {
 	r := C.cgt_op_avg_pool2d(input.c("AvgPool2d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
 	runtime.KeepAlive(input)
@@ -3316,6 +3772,8 @@ func AvgPool2d(input Tensor, kernelSize, stride, padding []int64, ceilMode, coun
 }
 
 // AvgPool3d averages each window of (N, C, D, H, W).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AvgPool3d(input Tensor, kernelSize, stride, padding []int64, ceilMode, countIncludePad bool) Tensor {
 	r := C.cgt_op_avg_pool3d(input.c("AvgPool3d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), cbool(ceilMode), cbool(countIncludePad))
 	runtime.KeepAlive(input)
@@ -3323,6 +3781,8 @@ func AvgPool3d(input Tensor, kernelSize, stride, padding []int64, ceilMode, coun
 }
 
 // LPPool2d takes the power mean of order normType times the window's size to the 1/normType.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func LPPool2d(input Tensor, normType float64, kernelSize, stride []int64, ceilMode bool) Tensor {
 	r := C.cgt_op_lp_pool2d(input.c("LPPool2d"), C.double(normType), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)), cbool(ceilMode))
 	runtime.KeepAlive(input)
@@ -3330,6 +3790,8 @@ func LPPool2d(input Tensor, normType float64, kernelSize, stride []int64, ceilMo
 }
 
 // AdaptiveAvgPool1d averages to the given length.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveAvgPool1d(input Tensor, outputSize []int64) Tensor {
 	r := C.cgt_op_adaptive_avg_pool1d(input.c("AdaptiveAvgPool1d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3337,6 +3799,8 @@ func AdaptiveAvgPool1d(input Tensor, outputSize []int64) Tensor {
 }
 
 // AdaptiveAvgPool2d averages to the given height and width.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveAvgPool2d(input Tensor, outputSize []int64) Tensor {
 	r := C.cgt_op_adaptive_avg_pool2d(input.c("AdaptiveAvgPool2d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3344,6 +3808,8 @@ func AdaptiveAvgPool2d(input Tensor, outputSize []int64) Tensor {
 }
 
 // AdaptiveMaxPool2d takes the largest elements to the given height and width, with indices (Long).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveMaxPool2d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 	r := C.cgt_op_adaptive_max_pool2d(input.c("AdaptiveMaxPool2d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3352,6 +3818,8 @@ func AdaptiveMaxPool2d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 }
 
 // AdaptiveMaxPool1d takes the largest elements to the given length, with indices (Long).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveMaxPool1d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 	r := C.cgt_op_adaptive_max_pool1d(input.c("AdaptiveMaxPool1d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3360,6 +3828,8 @@ func AdaptiveMaxPool1d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 }
 
 // AdaptiveAvgPool3d averages to the given depth, height and width.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveAvgPool3d(input Tensor, outputSize []int64) Tensor {
 	r := C.cgt_op_adaptive_avg_pool3d(input.c("AdaptiveAvgPool3d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3368,6 +3838,8 @@ func AdaptiveAvgPool3d(input Tensor, outputSize []int64) Tensor {
 
 // AdaptiveMaxPool3d takes the largest elements to the given depth, height and width, with indices
 // (Long).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func AdaptiveMaxPool3d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 	r := C.cgt_op_adaptive_max_pool3d(input.c("AdaptiveMaxPool3d"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)))
 	runtime.KeepAlive(input)
@@ -3377,6 +3849,8 @@ func AdaptiveMaxPool3d(input Tensor, outputSize []int64) (Tensor, Tensor) {
 
 // FractionalMaxPool2d takes the largest elements of windows of kernelSize at random places to
 // outputSize = (H, W), with indices (Long). samples (N, C, 2), uniform in [0, 1), chooses the places.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func FractionalMaxPool2d(input Tensor, kernelSize, outputSize []int64, samples Tensor) (Tensor, Tensor) {
 	r := C.cgt_op_fractional_max_pool2d(input.c("FractionalMaxPool2d"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)), samples.c("FractionalMaxPool2d"))
 	runtime.KeepAlive(input)
@@ -3386,6 +3860,8 @@ func FractionalMaxPool2d(input Tensor, kernelSize, outputSize []int64, samples T
 }
 
 // UpsampleLinear1d resizes (N, C, L) to size = (L).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleLinear1d(input Tensor, size []int64, alignCorners bool) Tensor {
 	r := C.cgt_op_upsample_linear1d(input.c("UpsampleLinear1d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners))
 	runtime.KeepAlive(input)
@@ -3393,6 +3869,8 @@ func UpsampleLinear1d(input Tensor, size []int64, alignCorners bool) Tensor {
 }
 
 // UpsampleTrilinear3d resizes (N, C, D, H, W) to size = (D, H, W).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleTrilinear3d(input Tensor, size []int64, alignCorners bool) Tensor {
 	r := C.cgt_op_upsample_trilinear3d(input.c("UpsampleTrilinear3d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners))
 	runtime.KeepAlive(input)
@@ -3401,6 +3879,8 @@ func UpsampleTrilinear3d(input Tensor, size []int64, alignCorners bool) Tensor {
 
 // UpsampleNearestExact2d resizes (N, C, H, W) to size = (H, W) by the pixel whose centre is nearest, as
 // Pillow and scikit-image do; UpsampleNearest2d keeps OpenCV's old rule.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleNearestExact2d(input Tensor, size []int64) Tensor {
 	r := C.cgt_op_upsample_nearest_exact2d(input.c("UpsampleNearestExact2d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)))
 	runtime.KeepAlive(input)
@@ -3408,6 +3888,8 @@ func UpsampleNearestExact2d(input Tensor, size []int64) Tensor {
 }
 
 // UpsampleNearest2d resizes (N, C, H, W) to size = (H, W) by the nearest pixel.
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleNearest2d(input Tensor, size []int64) Tensor {
 	r := C.cgt_op_upsample_nearest2d(input.c("UpsampleNearest2d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)))
 	runtime.KeepAlive(input)
@@ -3415,6 +3897,8 @@ func UpsampleNearest2d(input Tensor, size []int64) Tensor {
 }
 
 // UpsampleBilinear2d resizes (N, C, H, W) to size = (H, W), antialiased when asked (for shrinking).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleBilinear2d(input Tensor, size []int64, alignCorners, antialias bool) Tensor {
 	r := C.cgt_op_upsample_bilinear2d(input.c("UpsampleBilinear2d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners), cbool(antialias))
 	runtime.KeepAlive(input)
@@ -3422,6 +3906,8 @@ func UpsampleBilinear2d(input Tensor, size []int64, alignCorners, antialias bool
 }
 
 // UpsampleBicubic2d resizes (N, C, H, W) to size = (H, W), antialiased when asked (for shrinking).
+// It panics when input does not have the dimensions, with or without a batch, or a window does not
+// fit it.
 func UpsampleBicubic2d(input Tensor, size []int64, alignCorners, antialias bool) Tensor {
 	r := C.cgt_op_upsample_bicubic2d(input.c("UpsampleBicubic2d"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners), cbool(antialias))
 	runtime.KeepAlive(input)
@@ -3430,6 +3916,7 @@ func UpsampleBicubic2d(input Tensor, size []int64, alignCorners, antialias bool)
 
 // GridSample reads input (N, C, H, W) at grid (N, H', W', 2), coordinates in [-1, 1]. mode is
 // bilinear, nearest or bicubic; paddingMode zeros, border or reflection.
+// It panics when the shapes do not fit each other, the dtypes differ, or for another word as mode.
 func GridSample(input, grid Tensor, mode, paddingMode string, alignCorners bool) Tensor {
 	modeText := C.CString(mode)
 	defer C.free(unsafe.Pointer(modeText))
@@ -3442,6 +3929,7 @@ func GridSample(input, grid Tensor, mode, paddingMode string, alignCorners bool)
 }
 
 // AffineGrid returns the grid (N, H, W, 2) of theta (N, 2, 3) for an output of size (N, C, H, W).
+// It panics when theta does not fit size.
 func AffineGrid(theta Tensor, size []int64, alignCorners bool) Tensor {
 	r := C.cgt_op_affine_grid(theta.c("AffineGrid"), (*C.int64_t)(unsafe.SliceData(size)), C.int64_t(len(size)), cbool(alignCorners))
 	runtime.KeepAlive(theta)
@@ -3449,6 +3937,7 @@ func AffineGrid(theta Tensor, size []int64, alignCorners bool) Tensor {
 }
 
 // PixelShuffle turns (N, C*r*r, H, W) into (N, C, H*r, W*r).
+// It panics when the sizes are not divisible so.
 func PixelShuffle(input Tensor, factor int64) Tensor {
 	r := C.cgt_op_pixel_shuffle(input.c("PixelShuffle"), C.int64_t(factor))
 	runtime.KeepAlive(input)
@@ -3456,6 +3945,7 @@ func PixelShuffle(input Tensor, factor int64) Tensor {
 }
 
 // PixelUnshuffle turns (N, C, H*r, W*r) into (N, C*r*r, H, W).
+// It panics when the sizes are not divisible so.
 func PixelUnshuffle(input Tensor, factor int64) Tensor {
 	r := C.cgt_op_pixel_unshuffle(input.c("PixelUnshuffle"), C.int64_t(factor))
 	runtime.KeepAlive(input)
@@ -3463,6 +3953,7 @@ func PixelUnshuffle(input Tensor, factor int64) Tensor {
 }
 
 // ChannelShuffle deals the channels of (N, C, H, W) out anew: those of each of groups groups in turn.
+// It panics when the sizes are not divisible so.
 func ChannelShuffle(input Tensor, groups int64) Tensor {
 	r := C.cgt_op_channel_shuffle(input.c("ChannelShuffle"), C.int64_t(groups))
 	runtime.KeepAlive(input)
@@ -3470,6 +3961,7 @@ func ChannelShuffle(input Tensor, groups int64) Tensor {
 }
 
 // Im2col returns the windows of (N, C, H, W) as columns (N, C*kH*kW, number of windows).
+// It panics when a list does not hold two numbers or the windows do not fit.
 func Im2col(input Tensor, kernelSize, dilation, padding, stride []int64) Tensor {
 	r := C.cgt_op_im2col(input.c("Im2col"), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)))
 	runtime.KeepAlive(input)
@@ -3477,6 +3969,7 @@ func Im2col(input Tensor, kernelSize, dilation, padding, stride []int64) Tensor 
 }
 
 // Col2im adds up the columns that Im2col makes into pictures of outputSize = (H, W).
+// It panics when a list does not hold two numbers or the windows do not fit.
 func Col2im(input Tensor, outputSize, kernelSize, dilation, padding, stride []int64) Tensor {
 	r := C.cgt_op_col2im(input.c("Col2im"), (*C.int64_t)(unsafe.SliceData(outputSize)), C.int64_t(len(outputSize)), (*C.int64_t)(unsafe.SliceData(kernelSize)), C.int64_t(len(kernelSize)), (*C.int64_t)(unsafe.SliceData(dilation)), C.int64_t(len(dilation)), (*C.int64_t)(unsafe.SliceData(padding)), C.int64_t(len(padding)), (*C.int64_t)(unsafe.SliceData(stride)), C.int64_t(len(stride)))
 	runtime.KeepAlive(input)
@@ -3484,6 +3977,7 @@ func Col2im(input Tensor, outputSize, kernelSize, dilation, padding, stride []in
 }
 
 // ScaledDotProductAttention returns softmax(q @ k^T / sqrt(d) + mask) @ v.
+// It panics when the shapes do not fit, the dtypes differ, or there are both a mask and causal.
 func ScaledDotProductAttention(query, key, value, mask Tensor, dropout float64, causal bool) Tensor {
 	r := C.cgt_op_scaled_dot_product_attention(query.c("ScaledDotProductAttention"), key.c("ScaledDotProductAttention"), value.c("ScaledDotProductAttention"), mask.orNil("ScaledDotProductAttention"), C.double(dropout), cbool(causal))
 	runtime.KeepAlive(query)
@@ -3496,6 +3990,8 @@ func ScaledDotProductAttention(query, key, value, mask Tensor, dropout float64, 
 // CrossEntropy returns the cross entropy between logits input (N, C, ...) and target: class
 // indices (Long) or probabilities. Targets equal to ignoreIndex do not count; weight (C) weighs the
 // classes; labelSmoothing in [0, 1] moves that share of the target to all classes evenly.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func CrossEntropy(input, target, weight Tensor, ignoreIndex int64, reduction string, labelSmoothing float64) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3507,6 +4003,8 @@ func CrossEntropy(input, target, weight Tensor, ignoreIndex int64, reduction str
 }
 
 // NllLoss is the negative log likelihood of log probabilities input (N, C, ...).
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func NllLoss(input, target, weight Tensor, ignoreIndex int64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3518,6 +4016,8 @@ func NllLoss(input, target, weight Tensor, ignoreIndex int64, reduction string) 
 }
 
 // BinaryCrossEntropy is the loss of probabilities input against target, both in [0, 1].
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func BinaryCrossEntropy(input, target, weight Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3529,6 +4029,8 @@ func BinaryCrossEntropy(input, target, weight Tensor, reduction string) Tensor {
 }
 
 // BinaryCrossEntropyWithLogits is BinaryCrossEntropy over sigmoid(input), exact for large logits.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func BinaryCrossEntropyWithLogits(input, target, weight, posWeight Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3541,6 +4043,8 @@ func BinaryCrossEntropyWithLogits(input, target, weight, posWeight Tensor, reduc
 }
 
 // MSELoss is (input-target)**2.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func MSELoss(input, target Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3551,6 +4055,8 @@ func MSELoss(input, target Tensor, reduction string) Tensor {
 }
 
 // L1Loss is |input-target|.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func L1Loss(input, target Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3561,6 +4067,8 @@ func L1Loss(input, target Tensor, reduction string) Tensor {
 }
 
 // SmoothL1Loss is quadratic below beta and linear above.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func SmoothL1Loss(input, target Tensor, reduction string, beta float64) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3571,6 +4079,8 @@ func SmoothL1Loss(input, target Tensor, reduction string, beta float64) Tensor {
 }
 
 // HuberLoss is quadratic below delta and linear above.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func HuberLoss(input, target Tensor, reduction string, delta float64) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3581,6 +4091,8 @@ func HuberLoss(input, target Tensor, reduction string, delta float64) Tensor {
 }
 
 // KLDiv is the Kullback-Leibler divergence of log probabilities input from target.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func KLDiv(input, target Tensor, reduction string, logTarget bool) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3591,6 +4103,8 @@ func KLDiv(input, target Tensor, reduction string, logTarget bool) Tensor {
 }
 
 // SoftMarginLoss is log(1 + e**(-target*input)) for targets 1 and -1.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func SoftMarginLoss(input, target Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3601,6 +4115,8 @@ func SoftMarginLoss(input, target Tensor, reduction string) Tensor {
 }
 
 // HingeEmbeddingLoss is input where target is 1 and max(0, margin - input) where it is -1.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func HingeEmbeddingLoss(input, target Tensor, margin float64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3611,6 +4127,8 @@ func HingeEmbeddingLoss(input, target Tensor, margin float64, reduction string) 
 }
 
 // MarginRankingLoss is max(0, -target*(input1 - input2) + margin): target says which input ranks higher.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func MarginRankingLoss(input1, input2, target Tensor, margin float64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3622,6 +4140,8 @@ func MarginRankingLoss(input1, input2, target Tensor, margin float64, reduction 
 }
 
 // CosineEmbeddingLoss is 1 - cos(input1, input2) where target is 1, else max(0, cos - margin).
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func CosineEmbeddingLoss(input1, input2, target Tensor, margin float64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3633,6 +4153,8 @@ func CosineEmbeddingLoss(input1, input2, target Tensor, margin float64, reductio
 }
 
 // TripletMarginLoss is max(0, d(anchor, positive) - d(anchor, negative) + margin), d the norm of order p.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func TripletMarginLoss(anchor, positive, negative Tensor, margin, p, eps float64, swap bool, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3644,6 +4166,8 @@ func TripletMarginLoss(anchor, positive, negative Tensor, margin, p, eps float64
 }
 
 // MultiMarginLoss is the hinge loss of scores input (N, C) for target classes (Long); p is 1 or 2.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func MultiMarginLoss(input, target Tensor, p, margin float64, weight Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3655,6 +4179,8 @@ func MultiMarginLoss(input, target Tensor, p, margin float64, weight Tensor, red
 }
 
 // MultilabelMarginLoss is the hinge loss of scores (N, C) for lists of classes (Long) ended by -1.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func MultilabelMarginLoss(input, target Tensor, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3666,6 +4192,8 @@ func MultilabelMarginLoss(input, target Tensor, reduction string) Tensor {
 
 // PoissonNllLoss is the negative log likelihood of counts target under rates input (their logarithms with
 // logInput); full adds Stirling's term.
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func PoissonNllLoss(input, target Tensor, logInput, full bool, eps float64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))
@@ -3677,6 +4205,8 @@ func PoissonNllLoss(input, target Tensor, logInput, full bool, eps float64, redu
 
 // SigmoidFocalLoss weighs BinaryCrossEntropyWithLogits by (1-p)**gamma, p the probability of the right
 // answer, and by alpha for targets of 1, 1-alpha for targets of 0 when alpha >= 0 (Lin et al., 2017).
+// It panics when the shapes do not fit, a class is not among the C, the dtypes do not go together,
+// or for another word as reduction.
 func SigmoidFocalLoss(input, target Tensor, alpha, gamma float64, reduction string) Tensor {
 	reductionText := C.CString(reduction)
 	defer C.free(unsafe.Pointer(reductionText))

@@ -63,6 +63,9 @@ func AdamW(lr, beta1, beta2, eps, weightDecay float64) Optimizer {
 func newOptimizer(kind int, defaults Options) Optimizer {
 	need()
 	o := &optimizer{p: C.cgt_optimizer_new(C.int8_t(kind)), defaults: defaults}
+	if o.p == nil {
+		refuse("Optimizer", "out of memory")
+	}
 	o.cleanup = runtime.AddCleanup(o, func(p uintptr) {
 		C.cgt_optimizer_free((*C.cgt_optimizer)(*(*unsafe.Pointer)(unsafe.Pointer(&p))))
 	}, uintptr(unsafe.Pointer(o.p)))

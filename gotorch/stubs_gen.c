@@ -65,10 +65,10 @@ static void* (*p_cgt_inference_enter)(void);
 void* cgt_inference_enter(void) { return p_cgt_inference_enter(); }
 static void (*p_cgt_inference_leave)(void* guard);
 void cgt_inference_leave(void* guard) { p_cgt_inference_leave(guard); }
-static char* (*p_cgt_autocast_enter)(int8_t device_type, int8_t dtype);
-char* cgt_autocast_enter(int8_t device_type, int8_t dtype) { return p_cgt_autocast_enter(device_type, dtype); }
-static char* (*p_cgt_autocast_leave)(int8_t device_type);
-char* cgt_autocast_leave(int8_t device_type) { return p_cgt_autocast_leave(device_type); }
+static cgt_ri (*p_cgt_autocast_enter)(int8_t device_type, int8_t dtype, int8_t on);
+cgt_ri cgt_autocast_enter(int8_t device_type, int8_t dtype, int8_t on) { return p_cgt_autocast_enter(device_type, dtype, on); }
+static void (*p_cgt_autocast_leave)(int8_t device_type, int64_t before);
+void cgt_autocast_leave(int8_t device_type, int64_t before) { p_cgt_autocast_leave(device_type, before); }
 static cgt_rd (*p_cgt_clip_grad_norm)(cgt_t* params, int64_t n, double max_norm, double norm_type);
 cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type) { return p_cgt_clip_grad_norm(params, n, max_norm, norm_type); }
 static char* (*p_cgt_clip_grad_value)(cgt_t* params, int64_t n, double value);
@@ -127,8 +127,8 @@ static cgt_rs (*p_cgt_kernels_choices)(void);
 cgt_rs cgt_kernels_choices(void) { return p_cgt_kernels_choices(); }
 static cgt_rs (*p_cgt_kernels_instructions)(void);
 cgt_rs cgt_kernels_instructions(void) { return p_cgt_kernels_instructions(); }
-static double (*p_cgt_bench_add)(int64_t n);
-double cgt_bench_add(int64_t n) { return p_cgt_bench_add(n); }
+static cgt_rd (*p_cgt_bench_add)(int64_t n);
+cgt_rd cgt_bench_add(int64_t n) { return p_cgt_bench_add(n); }
 static void (*p_cgt_bench_nop)(void);
 void cgt_bench_nop(void) { p_cgt_bench_nop(); }
 static cgt_rt (*p_cgt_op_empty)(const int64_t* shape_, int64_t shape_n, int8_t requiresGrad_);

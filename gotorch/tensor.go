@@ -202,7 +202,7 @@ func (a Tensor) GobEncode() ([]byte, error) {
 		return nil, &Error{"GobEncode", takeString(r.err)}
 	}
 	defer C.cgt_free(unsafe.Pointer(r.v))
-	return C.GoBytes(unsafe.Pointer(r.v), C.int(r.n)), nil
+	return append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(r.v)), int(r.n))...), nil
 }
 
 // GobDecode makes a the tensor of a pickle that GobEncode returned.

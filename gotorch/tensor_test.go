@@ -299,7 +299,28 @@ func TestModes(t *testing.T) {
 	if d := x.MM(x).Dtype(); d != torch.Float {
 		t.Errorf("after autocast: %s", torch.DtypeName(d))
 	}
+	// Within another one, and where it is off for a part; a panic leaves each as it was.
+	torch.Autocast(torch.CPU, torch.BFloat16, func() {
+		torch.Autocast(torch.CPU, torch.Half, func() {
+			if d := x.MM(x).Dtype(); d != torch.Half {
+				t.Errorf("the inner autocast multiplied in %s", torch.DtypeName(d))
+			}
+		})
+		_ = torch.Try(func() { torch.NoAutocast(torch.CPU, func() { x.View(5) }) })
+		torch.NoAutocast(torch.CPU, func() {
+			if d := x.MM(x).Dtype(); d != torch.Float {
+				t.Errorf("without autocast: %s", torch.DtypeName(d))
+			}
+		})
+		if d := x.MM(x).Dtype(); d != torch.BFloat16 {
+			t.Errorf("back in the outer autocast: %s", torch.DtypeName(d))
+		}
+	})
+	// In deterministic mode libtorch fills new memory with NaN, so that nothing depends on what was there.
 	torch.SetDeterministic(true)
+	if !torch.Empty([]int64{64}, false).IsNaN().All().Item().(bool) {
+		t.Error("deterministic mode left memory as it was")
+	}
 	torch.SetDeterministic(false)
 	n := torch.NumThreads()
 	torch.SetNumThreads(2)

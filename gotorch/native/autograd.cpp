@@ -7,10 +7,17 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <cmath>
+#include <new>
 
 #include "shim.h"
 
 using namespace cgt;  // NOLINT
+
+// libtorch keeps the weights it has cast, whatever the dtype was.
+static void set_autocast_dtype(at::DeviceType dev, at::ScalarType d) {
+  if (at::autocast::get_autocast_dtype(dev) != d) at::autocast::clear_cache();
+  at::autocast::set_autocast_dtype(dev, d);
+}
 
 extern "C" {
 
@@ -37,7 +44,16 @@ cgt_rt cgt_grad(cgt_t p) {
 }
 
 char* cgt_set_grad(cgt_t p, cgt_t g) {
-  return nothing([&] { T(p).mutable_grad() = T(g); });
+  return nothing([&] {
+    const at::Tensor t = T(p), grad = T(g);
+    if (grad.defined()) {
+      TORCH_CHECK(grad.sizes() == t.sizes(), "the gradient has the shape ", grad.sizes(),
+                  ", its tensor ", t.sizes());
+      TORCH_CHECK(grad.scalar_type() == t.scalar_type() && grad.device() == t.device(),
+                  "the gradient is ", grad.toString(), ", its tensor ", t.toString());
+    }
+    t.mutable_grad() = grad;
+  });
 }
 
 char* cgt_set_requires_grad(cgt_t p, int8_t on) {
@@ -50,24 +66,31 @@ int8_t cgt_grad_mode(int8_t on) {
   return before;
 }
 
-void* cgt_inference_enter(void) { return new c10::InferenceMode(true); }
+void* cgt_inference_enter(void) { return new (std::nothrow) c10::InferenceMode(true); }
 
 void cgt_inference_leave(void* guard) { delete static_cast<c10::InferenceMode*>(guard); }
 
-char* cgt_autocast_enter(int8_t device_type, int8_t d) {
-  return nothing([&] {
+// The state before is the number 2*dtype + (1 when it was on); cgt_autocast_leave goes back to it.
+cgt_ri cgt_autocast_enter(int8_t device_type, int8_t d, int8_t on) {
+  return integer([&]() -> int64_t {
     const auto dev = static_cast<at::DeviceType>(device_type);
-    at::autocast::set_autocast_dtype(dev, dtype(d));
-    at::autocast::set_autocast_enabled(dev, true);
+    const int64_t before = 2 * static_cast<int64_t>(at::autocast::get_autocast_dtype(dev)) +
+                           static_cast<int64_t>(at::autocast::is_autocast_enabled(dev));
+    if (on) set_autocast_dtype(dev, dtype(d));
+    at::autocast::set_autocast_enabled(dev, on);
     at::autocast::increment_nesting();
+    return before;
   });
 }
 
-char* cgt_autocast_leave(int8_t device_type) {
-  return nothing([&] {
+void cgt_autocast_leave(int8_t device_type, int64_t before) {
+  try {
+    const auto dev = static_cast<at::DeviceType>(device_type);
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(static_cast<at::DeviceType>(device_type), false);
-  });
+    set_autocast_dtype(dev, static_cast<at::ScalarType>(before / 2));
+    at::autocast::set_autocast_enabled(dev, before % 2 != 0);
+  } catch (...) {  // cgt_autocast_enter made the same calls
+  }
 }
 
 // torch.nn.utils.clip_grad_norm_: returns the norm before clipping.

@@ -117,8 +117,8 @@ char* cgt_set_requires_grad(cgt_t t, int8_t on);
 int8_t cgt_grad_mode(int8_t on);
 void* cgt_inference_enter(void);
 void cgt_inference_leave(void* guard);
-char* cgt_autocast_enter(int8_t device_type, int8_t dtype);
-char* cgt_autocast_leave(int8_t device_type);
+cgt_ri cgt_autocast_enter(int8_t device_type, int8_t dtype, int8_t on);
+void cgt_autocast_leave(int8_t device_type, int64_t before);
 cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type);
 char* cgt_clip_grad_value(cgt_t* params, int64_t n, double value);
 
@@ -172,7 +172,7 @@ cgt_rs cgt_kernels_choices(void);
 cgt_rs cgt_kernels_instructions(void);
 
 // For measuring the cost of a call: n additions of two small tensors inside C++, in nanoseconds each.
-double cgt_bench_add(int64_t n);
+cgt_rd cgt_bench_add(int64_t n);
 void cgt_bench_nop(void);
 
 #include "ops_gen.h"

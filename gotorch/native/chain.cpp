@@ -45,8 +45,12 @@ char* cgt_kernels_set(int64_t mode, const char* choice_file) {
   });
 }
 
-cgt_rs cgt_kernels_choices() { return bytes(kernels::choices()); }
+cgt_rs cgt_kernels_choices() {
+  return text([] { return kernels::choices(); });
+}
 
-cgt_rs cgt_kernels_instructions() { return bytes(kernels::instruction_set()); }
+cgt_rs cgt_kernels_instructions() {
+  return text([] { return std::string(kernels::instruction_set()); });
+}
 
 }  // extern "C"

@@ -31,16 +31,6 @@ char* message() noexcept {
   }
 }
 
-cgt_rs bytes(const std::string& s) {
-  cgt_rs r{nullptr, 0, nullptr};
-  r.v = static_cast<char*>(malloc(s.size() + 1));
-  if (r.v == nullptr) throw std::bad_alloc();
-  memcpy(r.v, s.data(), s.size());
-  r.v[s.size()] = 0;
-  r.n = static_cast<int64_t>(s.size());
-  return r;
-}
-
 }  // namespace cgt
 
 using namespace cgt;  // NOLINT
@@ -53,11 +43,7 @@ const char* cgt_built_for(void) { return TORCH_VERSION; }
 
 // at::show_config() names the version of the libtorch that is really loaded.
 cgt_rs cgt_config(void) {
-  try {
-    return bytes(at::show_config());
-  } catch (...) {
-    return {nullptr, 0, message()};
-  }
+  return text([] { return at::show_config(); });
 }
 
 void cgt_free(void* p) { free(p); }
@@ -76,7 +62,12 @@ void cgt_release(cgt_t* ts, int64_t n) {
 cgt_t cgt_retain(cgt_t t) { return give(T(t)); }
 
 // A thread that never asked keeps OpenMP's own idea of the number of threads.
-void cgt_thread_init(void) { (void)at::get_num_threads(); }
+void cgt_thread_init(void) {
+  try {
+    (void)at::get_num_threads();
+  } catch (...) {  // the thread then keeps OpenMP's number
+  }
+}
 
 char* cgt_set_num_threads(int64_t n) {
   return nothing([&] { at::set_num_threads(static_cast<int>(n)); });
@@ -84,12 +75,14 @@ char* cgt_set_num_threads(int64_t n) {
 
 int64_t cgt_num_threads(void) { return at::get_num_threads(); }
 
-double cgt_bench_add(int64_t n) {
-  auto a = at::ones({2}), b = at::ones({2});
-  const auto start = std::chrono::steady_clock::now();
-  for (int64_t i = 0; i < n; i++) auto c = at::add(a, b);
-  const std::chrono::duration<double, std::nano> d = std::chrono::steady_clock::now() - start;
-  return d.count() / static_cast<double>(n);
+cgt_rd cgt_bench_add(int64_t n) {
+  return real([&] {
+    auto a = at::ones({2}), b = at::ones({2});
+    const auto start = std::chrono::steady_clock::now();
+    for (int64_t i = 0; i < n; i++) auto c = at::add(a, b);
+    const std::chrono::duration<double, std::nano> d = std::chrono::steady_clock::now() - start;
+    return d.count() / static_cast<double>(n);
+  });
 }
 
 void cgt_bench_nop(void) {}

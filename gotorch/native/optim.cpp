@@ -6,6 +6,8 @@
 
 #include <torch/csrc/autograd/variable.h>
 
+#include <new>
+
 #include "shim.h"
 
 using namespace cgt;  // NOLINT
@@ -59,6 +61,15 @@ static void check_options(const cgt_options& s) {
               "Nesterov momentum requires a momentum and zero dampening");
 }
 
+// A parameter that was given other data since (SetData, Module.To) may no longer fit what belongs to it, and
+// the fused kernels do not look.
+static void check_fits(const char* what, const at::Tensor& t, const at::Tensor& p) {
+  TORCH_CHECK(t.sizes() == p.sizes(), what, " has the shape ", t.sizes(), ", its parameter ",
+              p.sizes());
+  TORCH_CHECK(t.scalar_type() == p.scalar_type() && t.device() == p.device(), what, " is ",
+              t.toString(), ", its parameter ", p.toString());
+}
+
 void cgt_optimizer::step() {
   c10::NoGradGuard no_grad;
   for (Group& group : groups) {
@@ -68,6 +79,8 @@ void cgt_optimizer::step() {
       at::Tensor g = q.p.grad();
       if (!g.defined()) continue;
       TORCH_CHECK(!g.is_sparse(), "a sparse gradient is not supported");
+      check_fits("the gradient", g, q.p);
+      if (q.first.defined()) check_fits("the optimiser's state", q.first, q.p);
       // The fused kernels walk plain memory: gradient and parameter must be laid out alike.
       if (g.strides() != q.p.strides()) g = at::empty_like(q.p).copy_(g);
       const bool fresh = !q.first.defined();
@@ -111,8 +124,8 @@ void cgt_optimizer::step() {
 extern "C" {
 
 cgt_optimizer* cgt_optimizer_new(int8_t kind) {
-  auto* o = new cgt_optimizer;
-  o->kind = kind;
+  auto* o = new (std::nothrow) cgt_optimizer;
+  if (o != nullptr) o->kind = kind;
   return o;
 }
 

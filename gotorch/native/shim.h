@@ -44,8 +44,6 @@ inline cgt_t give(at::Tensor&& t) {
 // The message of the exception being handled, allocated with malloc.
 char* message() noexcept;
 
-cgt_rs bytes(const std::string& s);
-
 template <typename F>
 inline cgt_rt one(F&& f) noexcept {
   cgt_rt r{nullptr, nullptr, 0};
@@ -105,6 +103,23 @@ inline cgt_rd real(F&& f) noexcept {
   cgt_rd r{0, nullptr};
   try {
     r.v = f();
+  } catch (...) {
+    r.err = message();
+  }
+  return r;
+}
+
+// f returns a container of char; the copy ends with a zero that n does not count.
+template <typename F>
+inline cgt_rs text(F&& f) noexcept {
+  cgt_rs r{nullptr, 0, nullptr};
+  try {
+    const auto s = f();
+    r.v = static_cast<char*>(malloc(s.size() + 1));
+    if (r.v == nullptr) throw std::bad_alloc();
+    memcpy(r.v, s.data(), s.size());
+    r.v[s.size()] = 0;
+    r.n = static_cast<int64_t>(s.size());
   } catch (...) {
     r.err = message();
   }

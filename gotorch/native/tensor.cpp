@@ -98,23 +98,16 @@ cgt_rd cgt_item_double(cgt_t p) {
 }
 
 cgt_rs cgt_to_string(cgt_t p) {
-  try {
+  return text([&] {
     std::ostringstream s;
     s << T(p);
-    return bytes(s.str());
-  } catch (...) {
-    return {nullptr, 0, message()};
-  }
+    return s.str();
+  });
 }
 
 // PyTorch's pickle of one tensor, readable by torch.load.
 cgt_rs cgt_encode(cgt_t p) {
-  try {
-    const std::vector<char> v = torch::jit::pickle_save(T(p).detach().cpu());
-    return bytes(std::string(v.data(), v.size()));
-  } catch (...) {
-    return {nullptr, 0, message()};
-  }
+  return text([&] { return torch::jit::pickle_save(T(p).detach().cpu()); });
 }
 
 cgt_rt cgt_decode(const char* p, int64_t n) {

@@ -14,35 +14,84 @@ func (s *SequentialModule) leaves(list []IModule) []IModule {
 	return list
 }
 
-// chain gathers the convolutions that modules begin with, each with a ReLU and a BatchNorm2d that
-// follow it in either order, into the stages of one torch.ConvChain. n is how many modules those are.
+// link is a convolution and what belongs to one stage with it: a ReLU and a BatchNorm2d, either first.
+type link struct {
+	conv  *Conv2dModule
+	norm  *BatchNorm2dModule // nil without one
+	order torch.ConvOrder
+	n     int // the modules that these are
+}
+
+// chain gathers the convolutions that modules begin with into the stages of one torch.ConvChain. n is how
+// many modules those are. The last link runs on its own when what follows may change its result in place,
+// as PyTorch allows after a convolution and after a BatchNorm2d: the backward pass of the chain needs it.
 func chain(modules []IModule) (stages []torch.ConvStage, n int) {
+	var links []link
 	for n < len(modules) {
-		conv, ok := modules[n].(*Conv2dModule)
-		if !ok || conv.PaddingMode != "zeros" {
+		l := linkAt(modules[n:])
+		if l.n == 0 {
 			break
 		}
-		n++
-		stage := conv.stage()
-		var norm *BatchNorm2dModule
-		relu := false
-		for n < len(modules) {
-			if m, ok := modules[n].(*BatchNorm2dModule); ok && norm == nil {
-				norm = m
-			} else if _, ok := modules[n].(*ReLUModule); ok && !relu {
-				relu = true
-			} else {
-				break
-			}
-			stage.Order = order(stage.Order, norm != nil, relu)
-			n++
-		}
-		if norm != nil {
-			norm.complete(&stage)
+		links = append(links, l)
+		n += l.n
+	}
+	if last := len(links) - 1; last >= 0 && !endsInReLU(links[last].order) && changesInPlace(modules[n:]) {
+		n -= links[last].n
+		links = links[:last]
+	}
+	for _, l := range links {
+		stage := l.conv.stage()
+		stage.Order = l.order
+		if l.norm != nil {
+			l.norm.complete(&stage)
 		}
 		stages = append(stages, stage)
 	}
 	return stages, n
+}
+
+// linkAt is the link that modules begin with; its n is 0 without one.
+func linkAt(modules []IModule) (l link) {
+	conv, ok := modules[0].(*Conv2dModule)
+	if !ok || conv.PaddingMode != "zeros" {
+		return l
+	}
+	l.conv, l.n = conv, 1
+	relu := false
+	for ; l.n < len(modules); l.n++ {
+		if m, ok := modules[l.n].(*BatchNorm2dModule); ok && l.norm == nil {
+			l.norm = m
+		} else if _, ok := modules[l.n].(*ReLUModule); ok && !relu {
+			relu = true
+		} else {
+			break
+		}
+		l.order = order(l.order, l.norm != nil, relu)
+	}
+	return l
+}
+
+func endsInReLU(o torch.ConvOrder) bool { return o == torch.ConvReLU || o == torch.ConvNormReLU }
+
+// changesInPlace tells whether the modules that follow, or whoever gets the result when none does, may
+// change a tensor in place. The modules of this package do not, but some of them pass memory on.
+func changesInPlace(rest []IModule) bool {
+	for _, m := range rest {
+		switch m := m.(type) {
+		case *FlattenModule, *DropoutModule:
+			continue
+		case *ActivationModule:
+			if m.Function == "Identity" {
+				continue
+			}
+			return false
+		case *Conv2dModule, *ConvTranspose2dModule, *BatchNorm2dModule, *LinearModule, *ReLUModule, *LayerNormModule,
+			*GroupNormModule, *MaxPool2dModule, *AvgPool2dModule, *AdaptivePool2dModule:
+			return false
+		}
+		return true
+	}
+	return true
 }
 
 // order is what a stage becomes once it has a BatchNorm, a ReLU or both; before says which came first.

@@ -1,10 +1,12 @@
 package nn_test
 
 import (
+	"fmt"
 	"testing"
 
 	torch "github.com/wangkuiyi/gotorch"
 	"github.com/wangkuiyi/gotorch/nn"
+	F "github.com/wangkuiyi/gotorch/nn/functional"
 )
 
 type forward interface {
@@ -63,6 +65,76 @@ func TestModulesAreTheirOperations(t *testing.T) {
 	}
 	if n := len(nn.LayerNorm([]int64{6}, 1e-5, true).Parameters()) + len(nn.GroupNorm(2, 4, 1e-5, true).Parameters()); n != 4 {
 		t.Errorf("two affine normalisations have %d parameters, want 4", n)
+	}
+}
+
+// The modes of Interpolate are the operations of package gotorch, which have goldens; a constant stays one.
+func TestInterpolateModes(t *testing.T) {
+	s := torch.NewScope()
+	defer s.Close()
+	seen := map[string]bool{}
+	for mode, sizes := range map[string][]int64{
+		"nearest": {5, 3}, "nearest-exact": {5, 3}, "area": {5, 3}, "bilinear": {5, 3}, "bicubic": {5, 3}, "linear": {5}, "trilinear": {5, 3, 2},
+	} {
+		shape := append([]int64{2, 3}, []int64{4, 4, 4}[:len(sizes)]...)
+		y := F.Interpolate(torch.Full(shape, 7, false), sizes, mode, false, false)
+		if !torch.AllClose(y, torch.Full(append([]int64{2, 3}, sizes...), 7, false)) {
+			t.Errorf("%s made %v of a constant", mode, y.Shape())
+		}
+		x := torch.RandN(shape, false)
+		seen[fmt.Sprint(torch.Values[float32](F.Interpolate(x, sizes, mode, false, false))[:3], mode == "area")] = true
+		if err := torch.Try(func() { F.Interpolate(x, append(sizes, 2), mode, false, false) }); err == nil {
+			t.Errorf("%s accepted %d sizes", mode, len(sizes)+1)
+		}
+	}
+	if len(seen) != 7 {
+		t.Errorf("two modes gave the same values: %v", seen)
+	}
+}
+
+// What follows a convolution or a BatchNorm2d in a Sequential may change its result in place, as in PyTorch;
+// the gradients are those of the layers one by one.
+func TestChangesInPlaceAfterAChain(t *testing.T) {
+	leaky := func(x torch.Tensor) torch.Tensor { return F.LeakyRelu(x, 0.2, true) }
+	conv := func() *nn.Conv2dModule { return nn.Conv2d(3, 4, 3, 1, 1, 1, 1, true, "zeros") }
+	conv4 := func() *nn.Conv2dModule { return nn.Conv2d(4, 4, 3, 2, 1, 1, 1, false, "zeros") }
+	norm := func() *nn.BatchNorm2dModule { return nn.BatchNorm2d(4, 1e-5, 0.1, true, true) }
+	for name, build := range map[string]func() []nn.IModule{
+		"convolution":             func() []nn.IModule { return []nn.IModule{conv(), nn.Functional(leaky)} },
+		"normalisation":           func() []nn.IModule { return []nn.IModule{conv(), norm(), nn.Functional(leaky)} },
+		"ReLU, normalisation":     func() []nn.IModule { return []nn.IModule{conv(), nn.ReLU(), norm(), nn.Functional(leaky)} },
+		"a view":                  func() []nn.IModule { return []nn.IModule{conv(), norm(), nn.Flatten(), nn.Functional(leaky)} },
+		"two":                     func() []nn.IModule { return []nn.IModule{conv(), nn.ReLU(), conv4(), norm(), nn.Functional(leaky)} },
+		"nothing, then by itself": func() []nn.IModule { return []nn.IModule{conv(), norm()} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := torch.NewScope()
+			defer s.Close()
+			torch.ManualSeed(5)
+			x := torch.RandN([]int64{2, 3, 6, 6}, true)
+			run := func(oneByOne bool) (y torch.Tensor, gradients []torch.Tensor) {
+				torch.ManualSeed(6)
+				net := nn.Sequential(build()...)
+				if oneByOne {
+					net.Modules[0].(*nn.Conv2dModule).RegisterForwardHook(func(nn.IModule, torch.Tensor, torch.Tensor) {})
+				}
+				y = net.Forward(x).(torch.Tensor)
+				if _, changed := net.Modules[len(net.Modules)-1].(*nn.FunctionalModule); !changed {
+					y = F.Relu(y, true)
+				}
+				return y, torch.Gradients([]torch.Tensor{y.Mul(y).Sum()}, append(net.Parameters(), x), nil, false)
+			}
+			y, got := run(false)
+			want, gradients := run(true)
+			if d := y.Sub(want, 1).Abs().Max().ItemFloat64(); d > 1e-5 {
+				t.Errorf("the values differ by %v", d)
+			}
+			for i, g := range gradients {
+				if d := got[i].Sub(g, 1).Abs().Max().ItemFloat64(); d > 1e-3*max(1, g.Abs().Max().ItemFloat64()) {
+					t.Errorf("gradient %d differs by %v of %v", i, d, g.Abs().Max().ItemFloat64())
+				}
+			}
+		})
 	}
 }
 

@@ -234,6 +234,10 @@ func same(a, b []int64) bool {
 	return true
 }
 
+// Visitor is the type of a function over the tensor fields of a module. Nothing here takes one: it is for
+// programs written for the older gotorch, where it was exported.
+type Visitor func(f reflect.StructField, v reflect.Value, prefix string, noSuffix bool) error
+
 // part is a field of a module, or one element of a field that is a slice.
 type part struct {
 	name   string // without the prefix of the enclosing module

@@ -29,6 +29,7 @@ need python3-venv python3 -c 'import ensurepip, venv'
 if [ "${1:-build}" = test ]; then
   need npm command -v npm
   # Ubuntu's package of that name is a shim for snap, which a container lacks; the page tests say so and skip there.
+  need dataset-fashion-mnist test -e /usr/share/datasets/fashion-mnist
   grep -qs '^ID=ubuntu' /etc/os-release || need chromium browser
 fi
 

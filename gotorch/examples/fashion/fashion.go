@@ -3,6 +3,7 @@
 package fashion
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
@@ -23,10 +24,10 @@ type Set struct {
 // Len returns the number of pictures.
 func (s *Set) Len() int { return len(s.Labels) }
 
-// Load reads the files named train-* or t10k-* in dir, or in the places Debian uses when dir is empty.
+// Load reads the files named train-* or t10k-* in dir; when dir is empty, in $FASHION_MNIST or Folder.
 func Load(dir, name string) (*Set, error) {
 	if dir == "" {
-		dir = find()
+		dir = cmp.Or(os.Getenv("FASHION_MNIST"), Folder)
 	}
 	pixels, err := read(filepath.Join(dir, name+"-images-idx3-ubyte.gz"), 0x803, 16)
 	if err != nil {
@@ -47,15 +48,6 @@ func Load(dir, name string) (*Set, error) {
 		s.Labels[i] = int64(l)
 	}
 	return s, nil
-}
-
-func find() string {
-	for _, dir := range []string{os.Getenv("FASHION_MNIST"), Folder, "/usr/share/dataset-fashion-mnist"} {
-		if m, _ := filepath.Glob(filepath.Join(dir, "*.gz")); dir != "" && len(m) > 0 {
-			return dir
-		}
-	}
-	return Folder
 }
 
 // read returns what follows the header of an IDX file, whose first number is magic.

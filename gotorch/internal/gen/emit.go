@@ -232,6 +232,9 @@ func emitGo(ops []Op) string {
 		for _, d := range o.Doc {
 			b.WriteString(d + "\n")
 		}
+		for _, line := range wrap(o.Note, 97) {
+			b.WriteString("// " + line + "\n")
+		}
 		if o.Kind == "method" {
 			emitBody(&b, o, fmt.Sprintf("func (%s Tensor) %s(%s)", o.Params[0].Name, o.Name, goParams(o.Params[1:])))
 			continue
@@ -248,6 +251,22 @@ func emitGo(ops []Op) string {
 		}
 	}
 	return b.String()
+}
+
+// wrap breaks a text into lines of at most width bytes, at its spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // emitTable lists the operations by their names, for tests that call them by reflection.

@@ -1,11 +1,48 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The generated files in the repository are those the sources make now.
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	if err := run("../..", true); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// go doc says of each operation what it does, beginning with its name, and when it panics.
+func TestEveryOperationIsDocumented(t *testing.T) {
+	ops, err := ParseOps("../../native/ops.def")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := 0
+	for _, o := range ops {
+		if o.Name[0] >= 'a' {
+			continue
+		}
+		exported++
+		if len(o.Doc) == 0 || !strings.HasPrefix(o.Doc[0], "// "+o.Name+" ") {
+			t.Errorf("line %d: the documentation of %s must begin with its name", o.Line, o.Name)
+		}
+		if !strings.Contains(o.Note, "It panics ") {
+			t.Errorf("line %d: the documentation of %s does not say when it panics", o.Line, o.Name)
+		}
+	}
+	if exported < 300 {
+		t.Errorf("found %d operations", exported)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	got := strings.Join(wrap("  one two three  four", 9), "|")
+	if want := "one two|three|four"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if wrap("", 9) != nil {
+		t.Error("no text has no lines")
 	}
 }
 

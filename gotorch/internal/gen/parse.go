@@ -11,6 +11,7 @@ import (
 // Op is one entry of ops.def.
 type Op struct {
 	Doc    []string
+	Note   string // what ends the documentation
 	Kind   string // func, method or both
 	Name   string // as in Go
 	Params []Param
@@ -57,11 +58,20 @@ func ParseOps(path string) ([]Op, error) {
 	}
 	var ops []Op
 	var doc []string
+	note, inNote := "", false
 	seen := map[string]int{}
 	for i, line := range strings.Split(string(text), "\n") {
 		at := func(format string, a ...any) error {
 			return fmt.Errorf("%s:%d: %s", path, i+1, fmt.Sprintf(format, a...))
 		}
+		if more, is := strings.CutPrefix(line, "#+"); is {
+			if !inNote {
+				note = ""
+			}
+			note, inNote = strings.TrimSpace(note+" "+strings.TrimSpace(more)), true
+			continue
+		}
+		inNote = false
 		switch {
 		case strings.HasPrefix(line, "#"), strings.TrimSpace(line) == "":
 			doc = nil
@@ -78,7 +88,7 @@ func ParseOps(path string) ([]Op, error) {
 			if m == nil {
 				return nil, at("want KIND Name(parameters) result, found %q", line)
 			}
-			o := Op{Doc: doc, Kind: m[1], Name: m[2], Result: results[m[4]], Line: i + 1}
+			o := Op{Doc: doc, Note: note, Kind: m[1], Name: m[2], Result: results[m[4]], Line: i + 1}
 			if o.Result == "" {
 				return nil, at("unknown result %q", m[4])
 			}

@@ -1,5 +1,7 @@
 // Package functional holds the functions behind the modules of package nn, without state of their
-// own: torch.nn.functional.
+// own: torch.nn.functional. What is not here is in package gotorch under its name there (Gelu, OneHot,
+// SmoothL1Loss, GridSample, ...). The functions panic with an *[torch.Error] where libtorch refuses their
+// operands.
 package functional
 
 import (
@@ -136,16 +138,29 @@ func GroupNorm(input torch.Tensor, groups int64, weight, bias torch.Tensor, eps 
 	return torch.GroupNorm(input, groups, weight, bias, eps)
 }
 
-// Interpolate resizes (N, C, H, W) to size = (H, W). mode is nearest, bilinear or bicubic.
+// Interpolate resizes the dimensions behind (N, C) to size, which holds one number for each of them. mode is
+// nearest, nearest-exact, bilinear, bicubic (pictures), area (the mean of what falls together; pictures),
+// linear (sequences) or trilinear (volumes). alignCorners keeps the outermost values at the edge, antialias
+// blurs before shrinking; both count for some modes only: alignCorners for those with linear or cubic in their
+// name, antialias for bilinear and bicubic. It panics for another mode or when size does not fit input.
 func Interpolate(input torch.Tensor, size []int64, mode string, alignCorners, antialias bool) torch.Tensor {
 	switch mode {
 	case "nearest":
 		return torch.UpsampleNearest2d(input, size)
+	case "nearest-exact":
+		return torch.UpsampleNearestExact2d(input, size)
+	case "area":
+		return torch.AdaptiveAvgPool2d(input, size)
+	case "linear":
+		return torch.UpsampleLinear1d(input, size, alignCorners)
 	case "bilinear":
 		return torch.UpsampleBilinear2d(input, size, alignCorners, antialias)
 	case "bicubic":
 		return torch.UpsampleBicubic2d(input, size, alignCorners, antialias)
+	case "trilinear":
+		return torch.UpsampleTrilinear3d(input, size, alignCorners)
 	default:
-		panic(&torch.Error{Op: "Interpolate", Message: fmt.Sprintf("mode must be nearest, bilinear or bicubic, it is %q", mode)})
+		panic(&torch.Error{Op: "Interpolate", Message: fmt.Sprintf(
+			"mode must be nearest, nearest-exact, area, linear, bilinear, bicubic or trilinear, it is %q", mode)})
 	}
 }
