@@ -1,14 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -18,8 +13,6 @@ import (
 
 	torch "github.com/wangkuiyi/gotorch"
 
-	"github.com/wangkuiyi/orrery/augment"
-	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -29,7 +22,7 @@ func benchCommand() *cli.Command {
 		Usage:     "measure the loader, the training step on synthetic data, and real training",
 		ArgsUsage: "[DATA]",
 		Flags: append(recipeFlags(),
-			&cli.IntFlag{Name: "steps", Usage: "timed steps on synthetic data", Value: 20},
+			&cli.IntFlag{Name: "steps", Usage: "timed batches of the loader, and steps on synthetic data", Value: 20},
 			jsonFlag(),
 		),
 		Action: bench,
@@ -45,10 +38,12 @@ type benchRow struct {
 	Model           string  `json:"model"`
 	BatchSize       int     `json:"batch_size"`
 	ImagesPerSecond float64 `json:"images_per_second"`
-	MsPerStep       float64 `json:"ms_per_step"` // median
+	MsPerStep       float64 `json:"ms_per_step"` // mean
 	P50             float64 `json:"p50_ms"`
 	P99             float64 `json:"p99_ms"`
 	Spread          float64 `json:"spread"` // interquartile range over median
+	// DataWait is the fraction of training that waited for pictures.
+	DataWait float64 `json:"data_wait_fraction"`
 }
 
 // A benchMachine says what the rows were measured on.
@@ -72,7 +67,7 @@ func bench(c *cli.Context) error {
 	}
 	var rows []benchRow
 	if c.Args().Present() {
-		if rows, err = benchData(c, recipe); err != nil {
+		if rows, err = benchSet(c, recipe); err != nil {
 			return err
 		}
 	}
@@ -95,104 +90,26 @@ func bench(c *cli.Context) error {
 func newBenchRow(work, input string, recipe trainer.Recipe, times []time.Duration) benchRow {
 	sorted := slices.Sorted(slices.Values(times))
 	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))].Seconds() * 1e3 }
-	median := at(0.5)
+	total := time.Duration(0)
+	for _, t := range times {
+		total += t
+	}
+	mean := total.Seconds() / float64(len(times))
 	return benchRow{
 		Work: work, Input: input, Pixels: recipe.Pixels, Device: "cpu", Model: recipe.Model, BatchSize: recipe.BatchSize,
-		ImagesPerSecond: float64(recipe.BatchSize) / median * 1e3, MsPerStep: median, P50: median, P99: at(0.99),
-		Spread: (at(0.75) - at(0.25)) / median,
+		ImagesPerSecond: float64(recipe.BatchSize) / mean, MsPerStep: mean * 1e3, P50: at(0.5), P99: at(0.99),
+		Spread: (at(0.75) - at(0.25)) / at(0.5),
 	}
-}
-
-// benchData measures the loader alone, then two epochs of training: the first
-// decodes every picture, the second finds them decoded.
-func benchData(c *cli.Context, recipe trainer.Recipe) ([]benchRow, error) {
-	set, err := openSet(c, recipe.Data, newLogger(c.App.ErrWriter))
-	if err != nil {
-		return nil, err
-	}
-	defer set.Close()
-	pictures := data.NewCache(recipe.Pictures(set), 0)
-	defer pictures.Close()
-	var rows []benchRow
-	for _, input := range []string{"jpeg", "store"} { // the first fills the cache for the second
-		times, err := loadEpoch(c.Context, recipe, set, pictures)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, newBenchRow("data", input, recipe, times))
-	}
-	trained, err := benchTraining(c.Context, recipe, set)
-	return append(rows, trained...), err
-}
-
-// loadEpoch times every batch of one training epoch with nothing else to do.
-func loadEpoch(ctx context.Context, recipe trainer.Recipe, set *data.Dataset, pictures augment.Source) ([]time.Duration, error) {
-	loader, err := trainer.TrainingLoader(recipe, set, pictures)
-	if err != nil {
-		return nil, err
-	}
-	defer loader.Close()
-	it := loader.Epoch(ctx, 0)
-	defer it.Close()
-	var times []time.Duration
-	for {
-		began := time.Now()
-		batch, err := it.Next()
-		if errors.Is(err, io.EOF) {
-			return times, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		times = append(times, time.Since(began))
-		batch.Release()
-	}
-}
-
-// A stopwatch keeps the time of each step of each epoch.
-type stopwatch struct{ epochs [][]time.Duration }
-
-func (s *stopwatch) EpochStarts(int, int, int) { s.epochs = append(s.epochs, nil) }
-func (s *stopwatch) EpochEnds(trainer.Epoch)   {}
-func (s *stopwatch) StepEnds(step trainer.Step) {
-	last := len(s.epochs) - 1
-	s.epochs[last] = append(s.epochs[last], time.Duration(step.Seconds*float64(time.Second)))
-}
-
-func benchTraining(ctx context.Context, recipe trainer.Recipe, set *data.Dataset) (rows []benchRow, err error) {
-	folder, err := os.MkdirTemp("", "orrery-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	recipe.Epochs = 2
-	run, err := trainer.NewRun(filepath.Join(folder, "run"), recipe)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, run.Close()) }()
-	pictures := data.NewCache(recipe.Pictures(set), 0)
-	defer pictures.Close()
-	watch := &stopwatch{}
-	if _, err = trainer.Fit(ctx, recipe, set, trainer.Options{
-		Run: run, Pictures: pictures, Watchers: []trainer.Watcher{watch}, Log: slog.New(slog.DiscardHandler), Started: started, Commit: commit,
-	}); err != nil {
-		return nil, err
-	}
-	for i, input := range []string{"jpeg", "store"} {
-		rows = append(rows, newBenchRow("train", input, recipe, watch.epochs[i]))
-	}
-	return rows, nil
 }
 
 func printBench(w io.Writer, rows []benchRow, machine benchMachine) error {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"work", "input", "pixels", "model", "batch", "img/s", "ms/step", "p99", "spread"})
+	t.AppendHeader(table.Row{"work", "input", "pixels", "model", "batch", "img/s", "ms/step", "p50", "p99", "spread", "waiting"})
 	for _, r := range rows {
 		t.AppendRow(table.Row{
 			r.Work, r.Input, r.Pixels, r.Model, r.BatchSize, fmt.Sprintf("%.0f", r.ImagesPerSecond), fmt.Sprintf("%.1f", r.MsPerStep),
-			fmt.Sprintf("%.1f", r.P99), fmt.Sprintf("%.0f %%", 100*r.Spread),
+			fmt.Sprintf("%.1f", r.P50), fmt.Sprintf("%.1f", r.P99), fmt.Sprintf("%.0f %%", 100*r.Spread), fmt.Sprintf("%.1f %%", 100*r.DataWait),
 		})
 	}
 	_, err := fmt.Fprintf(w, "%s\n%d cores, %d threads, libtorch %s, kernels %s, orrery %s\n",

@@ -86,12 +86,14 @@ func TestBenchAndCompare(t *testing.T) {
 	rows := decode[struct{ Rows []benchRow }](t, o.stdout).Rows
 	var names []string
 	for _, r := range rows {
-		names = append(names, r.Work+" "+r.Input)
-		if r.ImagesPerSecond <= 0 || r.MsPerStep <= 0 {
+		names = append(names, r.Work+" "+r.Input+" "+r.Pixels)
+		if r.ImagesPerSecond <= 0 || r.MsPerStep <= 0 || r.DataWait < 0 || r.DataWait > 1 {
 			t.Errorf("row %+v", r)
 		}
 	}
-	if want := "data jpeg, data store, train jpeg, train store, train synthetic"; strings.Join(names, ", ") != want {
+	want := "data jpeg exact, data store exact, train jpeg exact, train store exact, " +
+		"data jpeg fast, data store fast, train jpeg fast, train store fast, train synthetic exact"
+	if strings.Join(names, ", ") != want {
 		t.Errorf("rows %q, want %q", names, want)
 	}
 	for _, run := range []string{"a", "b"} {
