@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "5078ee832db0"
+const abi = "3713db881623"

@@ -127,6 +127,22 @@ static cgt_rs (*p_cgt_kernels_choices)(void);
 cgt_rs cgt_kernels_choices(void) { return p_cgt_kernels_choices(); }
 static cgt_rs (*p_cgt_kernels_instructions)(void);
 cgt_rs cgt_kernels_instructions(void) { return p_cgt_kernels_instructions(); }
+static char* (*p_cgt_trace_begin)(cgt_t* inputs, int64_t n);
+char* cgt_trace_begin(cgt_t* inputs, int64_t n) { return p_cgt_trace_begin(inputs, n); }
+static cgt_rl (*p_cgt_trace_end)(cgt_t output, cgt_rs* graph);
+cgt_rl cgt_trace_end(cgt_t output, cgt_rs* graph) { cgt_rl r = p_cgt_trace_end(output, graph); r.scope = gt_scope; return r; }
+static void (*p_cgt_trace_abandon)(void);
+void cgt_trace_abandon(void) { p_cgt_trace_abandon(); }
+static cgt_rp (*p_cgt_script_define)(const char* source, const char** names, cgt_t* tensors, int64_t n);
+cgt_rp cgt_script_define(const char* source, const char** names, cgt_t* tensors, int64_t n) { return p_cgt_script_define(source, names, tensors, n); }
+static cgt_rp (*p_cgt_script_load)(const char* path, int8_t device_type, int16_t device_index);
+cgt_rp cgt_script_load(const char* path, int8_t device_type, int16_t device_index) { return p_cgt_script_load(path, device_type, device_index); }
+static char* (*p_cgt_script_save)(void* script, const char* path, const char** names, const char** texts, int64_t n);
+char* cgt_script_save(void* script, const char* path, const char** names, const char** texts, int64_t n) { return p_cgt_script_save(script, path, names, texts, n); }
+static cgt_rt (*p_cgt_script_forward)(void* script, cgt_t* inputs, int64_t n);
+cgt_rt cgt_script_forward(void* script, cgt_t* inputs, int64_t n) { cgt_rt r = p_cgt_script_forward(script, inputs, n); r.scope = gt_scope; return r; }
+static void (*p_cgt_script_free)(void* script);
+void cgt_script_free(void* script) { p_cgt_script_free(script); }
 static cgt_rd (*p_cgt_bench_add)(int64_t n);
 cgt_rd cgt_bench_add(int64_t n) { return p_cgt_bench_add(n); }
 static void (*p_cgt_bench_nop)(void);
@@ -870,6 +886,14 @@ const gt_entry gt_entries[] = {
     {"cgt_kernels_set", (void**)&p_cgt_kernels_set},
     {"cgt_kernels_choices", (void**)&p_cgt_kernels_choices},
     {"cgt_kernels_instructions", (void**)&p_cgt_kernels_instructions},
+    {"cgt_trace_begin", (void**)&p_cgt_trace_begin},
+    {"cgt_trace_end", (void**)&p_cgt_trace_end},
+    {"cgt_trace_abandon", (void**)&p_cgt_trace_abandon},
+    {"cgt_script_define", (void**)&p_cgt_script_define},
+    {"cgt_script_load", (void**)&p_cgt_script_load},
+    {"cgt_script_save", (void**)&p_cgt_script_save},
+    {"cgt_script_forward", (void**)&p_cgt_script_forward},
+    {"cgt_script_free", (void**)&p_cgt_script_free},
     {"cgt_bench_add", (void**)&p_cgt_bench_add},
     {"cgt_bench_nop", (void**)&p_cgt_bench_nop},
     {"cgt_op_empty", (void**)&p_cgt_op_empty},

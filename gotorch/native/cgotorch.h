@@ -55,6 +55,11 @@ typedef struct {
 } cgt_rs;
 
 typedef struct {
+  void* v;
+  char* err;
+} cgt_rp;
+
+typedef struct {
   int64_t dim;
   int64_t numel;
   int64_t element_size;    // bytes
@@ -170,6 +175,20 @@ cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residua
 char* cgt_kernels_set(int64_t mode, const char* choice_file);
 cgt_rs cgt_kernels_choices(void);
 cgt_rs cgt_kernels_instructions(void);
+
+// Recording the operations of the calling thread as a graph. cgt_trace_end returns the constant tensors
+// that the graph names by their number; script.cpp says how the graph is written.
+char* cgt_trace_begin(cgt_t* inputs, int64_t n);
+cgt_rl cgt_trace_end(cgt_t output, cgt_rs* graph);
+void cgt_trace_abandon(void);
+
+// TorchScript modules, each freed with cgt_script_free. source defines the method forward.
+cgt_rp cgt_script_define(const char* source, const char** names, cgt_t* tensors, int64_t n);
+cgt_rp cgt_script_load(const char* path, int8_t device_type, int16_t device_index);
+char* cgt_script_save(void* script, const char* path, const char** names, const char** texts,
+                      int64_t n);
+cgt_rt cgt_script_forward(void* script, cgt_t* inputs, int64_t n);
+void cgt_script_free(void* script);
 
 // For measuring the cost of a call: n additions of two small tensors inside C++, in nanoseconds each.
 cgt_rd cgt_bench_add(int64_t n);

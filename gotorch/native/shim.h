@@ -127,6 +127,17 @@ inline cgt_rs text(F&& f) noexcept {
 }
 
 template <typename F>
+inline cgt_rp pointer(F&& f) noexcept {
+  cgt_rp r{nullptr, nullptr};
+  try {
+    r.v = f();
+  } catch (...) {
+    r.err = message();
+  }
+  return r;
+}
+
+template <typename F>
 inline char* nothing(F&& f) noexcept {
   try {
     f();

@@ -3,6 +3,7 @@
 #include <ATen/TensorSubclassLikeUtils.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <atomic>
 #include <limits>
@@ -49,6 +50,8 @@ bool covered(const at::Tensor& x, const Stage& s) {
        {&x, &s.weight, &s.bias, &s.gamma, &s.beta, &s.running_mean, &s.running_var})
     if (!plain(*t)) return false;
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
+  // The tracer records libtorch's operations; of ours it would see nothing.
+  if (c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::Tracer)) return false;
   if (s.groups != 1 || s.dilation[0] != 1 || s.dilation[1] != 1) return false;
   if (s.stride[0] < 1 || s.stride[1] < 1 || s.padding[0] < 0 || s.padding[1] < 0) return false;
   const int64_t k = s.weight.size(0);

@@ -64,7 +64,7 @@ inline at::Tensor conv_block(const at::Tensor& x, const Stage& stage,
 
 // Whether own kernels can run this stage on this input: float32, CPU, strided, 4 dimensions, groups 1,
 // dilation 1, not empty, more than one value a channel where batch statistics are asked for, autocast
-// off.
+// off, no graph being recorded.
 bool covered(const at::Tensor& x, const Stage& stage);
 
 // auto: per stage shape, whichever was faster when both were timed once (choice.cpp); own: always own
