@@ -8,7 +8,6 @@ import (
 	torch "github.com/wangkuiyi/gotorch"
 	F "github.com/wangkuiyi/gotorch/nn/functional"
 
-	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
 )
 
@@ -96,14 +95,8 @@ func (s *Saved) camMaps(x torch.Tensor) (maps torch.Tensor, stage int) {
 
 // pixels is what the network sees of a picture: float32 [size, size, 3].
 func (s *Saved) pixels(path string, picture *data.Picture) ([]float32, error) {
-	picture, err := picture.Scaled(s.Recipe.shortSide())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	pixels := make([]float32, s.pipeline.Elements())
-	neutral := augment.Neutral()
-	area := s.pipeline.AreaStep([]augment.Params{neutral})
-	if err := s.worker.Apply(pixels, picture, neutral, area, augment.NHWC); err != nil {
+	pixels := make([]float32, s.preprocessor.Elements())
+	if err := s.preprocessor.Apply(pixels, picture); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return pixels, nil

@@ -26,7 +26,8 @@ type Saved struct {
 	model    models.Model
 	device   torch.Device
 	pipeline *augment.Pipeline
-	worker   *augment.Worker
+
+	preprocessor *Preprocessor
 }
 
 // OpenSaved loads the model of the run in dir onto the device (auto, cpu, cuda, cuda:N).
@@ -72,14 +73,14 @@ func (s *Saved) load(path, device string) error {
 	if s.pipeline, err = newPipeline(s.Recipe); err != nil {
 		return err
 	}
-	s.worker, err = s.pipeline.NewWorker()
+	s.preprocessor, err = s.NewPreprocessor()
 	return err
 }
 
 // Close frees the model.
 func (s *Saved) Close() {
-	if s.worker != nil {
-		s.worker.Close()
+	if s.preprocessor != nil {
+		s.preprocessor.Close()
 	}
 	s.scope.Close()
 }
@@ -135,28 +136,19 @@ type Probability struct {
 // Predict tells what the model makes of one decoded picture, by the same
 // arithmetic as validation.
 func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) {
-	size := int64(s.Recipe.Size)
 	pixels, err := s.pixels(path, picture)
 	if err != nil {
 		return Prediction{}, err
 	}
-	var logits []float32
-	err = torch.Try(func() {
-		scope := torch.NewScope()
-		defer scope.Close()
-		s.model.Train(false)
-		torch.NoGrad(func() {
-			x := torch.NewTensor(pixels).View(1, size, size, 3).Permute([]int64{0, 3, 1, 2}).To(s.device, torch.Float)
-			logits = torch.Values[float32](s.model.Logits(x).To(cpu()))
-		})
-	})
+	logits, err := s.Logits(pixels, 1)
 	if err != nil {
 		return Prediction{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return s.prediction(path, logits), nil
+	return s.Prediction(path, logits), nil
 }
 
-func (s *Saved) prediction(path string, logits []float32) Prediction {
+// Prediction puts the logits of one picture, one for each class, into words.
+func (s *Saved) Prediction(path string, logits []float32) Prediction {
 	probabilities := softmax(logits)
 	order := make([]int, len(logits))
 	for i := range order {
