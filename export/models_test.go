@@ -1,11 +1,11 @@
 package export
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,82 +17,101 @@ import (
 	"github.com/wangkuiyi/orrery/models"
 )
 
-// sizes are the sides of pictures, in pixels, that models are tested with; 96 otherwise.
-var sizes = map[string]int{"cnn8": 200}
-
 // TestEveryModel exports each model there is, with weights drawn at random and
 // statistics as after training, and holds it against the model itself on real
-// photos: 200 with ORRERY_LONG=1, a few otherwise. onnxruntime runs the ONNX
-// model; Python's torch, where the peers' Python is installed, the TorchScript.
+// photos: 200 of the size the model is made for with ORRERY_LONG=1, else a few
+// that are smaller. onnxruntime runs the ONNX models; Python's torch, where the
+// peers' Python is installed, the TorchScript.
 func TestEveryModel(t *testing.T) {
-	photos := photoPaths(t)
-	images := 6
-	if os.Getenv("ORRERY_LONG") != "" {
-		images = 200
-	}
-	for _, name := range models.Names() {
-		t.Run(name, func(t *testing.T) {
-			size := sizes[name]
-			if size == 0 {
-				size = 96
+	photos, long, dir := photoPaths(t), os.Getenv("ORRERY_LONG") != "", t.TempDir()
+	expected := map[string]*expectation{}
+	torch.Scoped(func(*torch.Scope) {
+		for _, name := range models.Names() {
+			info, err := models.Find(name)
+			if err != nil {
+				t.Fatal(err)
 			}
-			exportModel(t, name, size, preprocessed(t, photos, size, images))
-		})
+			size, images := min(info.Size, 64), 8
+			if name == "cnn8" {
+				size = info.Size
+			}
+			if long {
+				size, images = info.Size, 200
+			}
+			folder := filepath.Join(dir, name)
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			torch.Scoped(func(*torch.Scope) {
+				expected[name] = exportModel(t, name, folder, size, preprocessed(t, photos, info.Input.Normalize, size, images))
+			})
+		}
+	})
+	runONNX(t, dir)
+	for name, e := range expected {
+		within(t, e, name+" in onnxruntime", readFloats(t, filepath.Join(dir, name, "output.f32")))
+	}
+	python := peersPython()
+	if python == "" {
+		t.Log("TorchScript is not run in Python's torch: make peers installs that")
+		return
+	}
+	if output, err := exec.Command(python, filepath.Join("testdata", "run_script.py"), dir).CombinedOutput(); err != nil {
+		t.Fatalf("Python's torch: %v\n%s", err, output)
+	}
+	for name, e := range expected {
+		within(t, e, name+" in Python's torch", readFloats(t, filepath.Join(dir, name, "output.f32")))
 	}
 }
 
-func exportModel(t *testing.T, name string, size int, pixels []float32) {
-	torch.Scoped(func(*torch.Scope) {
-		torch.ManualSeed(1)
-		model, err := models.New(name, models.Options{Classes: 6, ReLU: true, BatchNorm: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		settle(model)
-		images := len(pixels) / (3 * size * size)
-		e := &expectation{size: size, elements: 3 * size * size, classes: 6, pixels: pixels}
-		x := torch.NewTensor(pixels).View(int64(images), int64(size), int64(size), 3).Permute([]int64{0, 3, 1, 2}).Contiguous()
-		torch.NoGrad(func() {
-			for i := range images {
+// exportModel writes model.pt and model.onnx into the folder, beside their
+// input, and gives what the model itself makes of the pictures.
+func exportModel(t *testing.T, name, folder string, size int, pixels []float32) *expectation {
+	t.Helper()
+	torch.ManualSeed(1)
+	model, err := models.New(name, models.Options{Classes: 6, ReLU: true, BatchNorm: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elements := 3 * size * size
+	e := &expectation{size: size, elements: elements, classes: 6, pixels: pixels}
+	x := torch.NewTensor(pixels).View(-1, int64(size), int64(size), 3).Permute([]int64{0, 3, 1, 2}).Contiguous()
+	settle(model, func() { model.Logits(x.Narrow(0, 0, int64(min(8, len(pixels)/elements)))) })
+	for i := range len(pixels) / elements {
+		torch.Scoped(func(*torch.Scope) {
+			torch.NoGrad(func() {
 				e.logits = append(e.logits, torch.Values[float32](model.Logits(x.Narrow(0, int64(i), 1)))...)
-			}
+			})
 		})
-		n, err := record(model, int64(size))
-		if err == nil {
-			err = n.fold()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		script, err := n.script()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := t.TempDir()
-		folder := filepath.Join(dir, name)
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		script.Save(filepath.Join(folder, "model.pt"), nil)
-		script.Close()
-		loaded := torch.LoadScript(filepath.Join(folder, "model.pt"), torch.NewDevice("cpu"))
-		defer loaded.Close()
-		holds(t, e, "TorchScript", loaded)
-		writeModel(t, n, 6, filepath.Join(folder, "model.onnx"))
-		read, err := loadONNX(filepath.Join(folder, "model.onnx"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer read.Close()
-		holds(t, e, "ONNX, read here", read)
-		writeFloats(t, filepath.Join(folder, "input.f32"), torch.Values[float32](x))
-		runONNX(t, dir)
-		within(t, e, "onnxruntime", readFloats(t, filepath.Join(folder, "output.f32")))
-		if python := peersPython(); python != "" {
-			runScript(t, python, folder, size)
-			within(t, e, "Python's torch", readFloats(t, filepath.Join(folder, "output.f32")))
-		}
-	})
+	}
+	n, err := record(model, int64(size))
+	if err == nil {
+		err = n.fold()
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	script, err := n.script()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	script.Save(filepath.Join(folder, "model.pt"), nil)
+	script.Close()
+	loaded := torch.LoadScript(filepath.Join(folder, "model.pt"), torch.NewDevice("cpu"))
+	defer loaded.Close()
+	holds(t, e, name+" as TorchScript", loaded)
+	writeModel(t, n, 6, filepath.Join(folder, "model.onnx"))
+	read, err := loadONNX(filepath.Join(folder, "model.onnx"))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	defer read.Close()
+	holds(t, e, name+" as ONNX, read here", read)
+	writeFloats(t, filepath.Join(folder, "input.f32"), torch.Values[float32](x))
+	if err := os.WriteFile(filepath.Join(folder, "size"), []byte(strconv.Itoa(size)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func holds(t *testing.T, e *expectation, what string, model exported) {
@@ -126,23 +145,6 @@ func peersPython() string {
 	return python
 }
 
-const torchScript = `
-import sys, numpy, torch
-folder, size = sys.argv[1], int(sys.argv[2])
-torch.set_num_threads(1)
-x = torch.from_numpy(numpy.fromfile(folder + "/input.f32", dtype=numpy.float32).reshape(-1, 3, size, size))
-model = torch.jit.load(folder + "/model.pt")
-with torch.inference_mode():
-    torch.cat([model(part) for part in x.split(8)]).numpy().tofile(folder + "/output.f32")
-`
-
-func runScript(t *testing.T, python, folder string, size int) {
-	t.Helper()
-	if output, err := exec.Command(python, "-c", torchScript, folder, fmt.Sprint(size)).CombinedOutput(); err != nil {
-		t.Fatalf("Python's torch: %v\n%s", err, output)
-	}
-}
-
 // photoPaths lists real photos, those of one class after the other.
 func photoPaths(t *testing.T) []string {
 	t.Helper()
@@ -159,10 +161,13 @@ func photoPaths(t *testing.T) []string {
 	return paths
 }
 
-// preprocessed are photos from all classes, float32 [images, size, size, 3].
-func preprocessed(t *testing.T, paths []string, size, images int) []float32 {
+// preprocessed are photos from all classes, float32 [images, size, size, 3],
+// normalised as the network's weights want it.
+func preprocessed(t *testing.T, paths []string, normalize string, size, images int) []float32 {
 	t.Helper()
-	pipeline, err := augment.New(augment.DefaultConfig(size*5/4, size))
+	config := augment.DefaultConfig(size*5/4, size)
+	config.Mean, config.Std, _ = models.Normalization(normalize)
+	pipeline, err := augment.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

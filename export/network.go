@@ -6,8 +6,7 @@ import (
 	"strings"
 
 	torch "github.com/wangkuiyi/gotorch"
-
-	"github.com/wangkuiyi/orrery/models"
+	"github.com/wangkuiyi/gotorch/nn"
 )
 
 // A network is a model in evaluation mode as plain data flow, from pictures to logits. Its tensors
@@ -32,12 +31,18 @@ type node struct {
 	shape []int64
 }
 
+// A recordable is what is needed of a models.Model to record it.
+type recordable interface {
+	Logits(x torch.Tensor) torch.Tensor
+	Named() []nn.NamedTensor
+}
+
 // record follows the model from pictures of size x size pixels to logits. The
 // model must be in evaluation mode.
 //
 // It does so with two pictures and with three: what differs between the two
 // depends on the batch and is kept open.
-func record(model models.Model, size int64) (*network, error) {
+func record(model recordable, size int64) (*network, error) {
 	two, err := trace(model, 2, size)
 	if err != nil {
 		return nil, err
@@ -77,7 +82,7 @@ func record(model models.Model, size int64) (*network, error) {
 func constantName(i int) string { return fmt.Sprintf("constant.%d", i) }
 
 // trace records the model on count black pictures.
-func trace(model models.Model, count, size int64) (graph *torch.Graph, err error) {
+func trace(model recordable, count, size int64) (graph *torch.Graph, err error) {
 	err = torch.Try(func() {
 		torch.NoGrad(func() {
 			inputs := []torch.Tensor{torch.Zeros([]int64{count, 3, size, size}, false)}

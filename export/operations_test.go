@@ -32,7 +32,7 @@ func (s *small) part(i int, x torch.Tensor) torch.Tensor {
 func newSmall(f func(*small, torch.Tensor) torch.Tensor, parts ...nn.IModule) *small {
 	s := &small{f: f, Parts: parts, Table: torch.RandN([]int64{3, 7}, true)}
 	s.Init(s)
-	settle(s)
+	settle(s, func() { s.Logits(torch.Rand([]int64{8, 3, 12, 12}, false)) })
 	return s
 }
 

@@ -1,6 +1,6 @@
 """Runs ONNX models with onnxruntime: run_onnx.py DIR
 
-Each folder in DIR holds model.onnx, input.npy and, as the last argument's answer, gets output.npy. The models
+Each folder in DIR holds model.onnx and input.f32, pictures; it gets output.f32, their logits. The models
 are checked by onnx.checker first, shapes included.
 """
 import pathlib, sys
