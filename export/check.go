@@ -10,8 +10,9 @@ import (
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
-// Tolerance is how far a logit of an export may lie from the run's: it bounds
-// |difference| / max(1, |logit|).
+// Tolerance is how far a logit of an export may lie from the run's. It holds for
+// logits up to 1; beyond, it grows with the largest of the picture, as the
+// rounding of float32 does in the run itself.
 const Tolerance = 1e-4
 
 // checkBatch is how many pictures an export is given at once.
@@ -83,15 +84,31 @@ func (e *expectation) compare(model exported) (most float64, err error) {
 		if len(found) != len(expected) {
 			return 0, fmt.Errorf("the export gives %d values for %d pictures of %d classes", len(found), n, e.classes)
 		}
-		for i, want := range expected {
-			difference := math.Abs(float64(found[i]) - float64(want))
-			if !(difference <= Tolerance*max(1, math.Abs(float64(want)))) { // a NaN is not
-				return 0, fmt.Errorf("the export's logit %v of picture %d lies %v from the run's %v, more than %v; nothing was written",
-					found[i], first+i/e.classes, difference, want, Tolerance)
+		for i := range n {
+			d, err := differ(found[i*e.classes:(i+1)*e.classes], expected[i*e.classes:(i+1)*e.classes])
+			if err != nil {
+				return 0, fmt.Errorf("picture %d: %w; nothing was written", first+i, err)
 			}
-			most = max(most, difference)
+			most = max(most, d)
 		}
 		first += n
+	}
+	return most, nil
+}
+
+// differ gives the largest difference of one picture's logits from the run's;
+// one above Tolerance is an error.
+func differ(found, expected []float32) (most float64, err error) {
+	scale := 1.0
+	for _, x := range expected {
+		scale = max(scale, math.Abs(float64(x)))
+	}
+	for i, want := range expected {
+		d := math.Abs(float64(found[i]) - float64(want))
+		if !(d <= Tolerance*scale) { // a NaN is not
+			return d, fmt.Errorf("the export's logit %v differs from the run's %v by %.2g, more than %.2g", found[i], want, d, Tolerance*scale)
+		}
+		most = max(most, d)
 	}
 	return most, nil
 }

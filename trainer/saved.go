@@ -144,11 +144,12 @@ func (s *Saved) Predict(path string, picture *data.Picture) (Prediction, error) 
 	if err != nil {
 		return Prediction{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return s.Prediction(path, logits), nil
+	return s.Prediction(path, logits, 5), nil
 }
 
-// Prediction puts the logits of one picture, one for each class, into words.
-func (s *Saved) Prediction(path string, logits []float32) Prediction {
+// Prediction puts the logits of one picture, one for each class, into words:
+// the likeliest class and at most top classes with their probabilities.
+func (s *Saved) Prediction(path string, logits []float32, top int) Prediction {
 	probabilities := softmax(logits)
 	order := make([]int, len(logits))
 	for i := range order {
@@ -161,7 +162,7 @@ func (s *Saved) Prediction(path string, logits []float32) Prediction {
 		return 1
 	})
 	p := Prediction{Path: path, Class: s.Classes[order[0]], Probability: probabilities[order[0]]}
-	for _, i := range order[:min(5, len(order))] {
+	for _, i := range order[:min(top, len(order))] {
 		p.Top = append(p.Top, Probability{Class: s.Classes[i], Probability: probabilities[i]})
 	}
 	return p
