@@ -140,7 +140,7 @@ goes_on() {
       kill -0 $first 2>/dev/null || { cat /tmp/first; echo "make setup ended before it could be broken off"; exit 1; }
       sleep 0.1
     done
-    kill -KILL -- -$first
+    kill -KILL "-$first"
     make setup >/tmp/second 2>&1 || { cat /tmp/second; exit 1; }
     grep "going on after" /tmp/second'
 }
