@@ -58,7 +58,7 @@ def compare(ours, theirs):
 def markdown(result):
     lines = [
         f"# {result['title']}", "",
-        f"{result['date']}, {result['machine']['cpu']}, {result['machine']['cores']} cores; torch {result['torch']}; seeds {result['seeds']}.", "",
+        f"{result['date']}, {result['machine']['cpu']}, {result['machine']['cores']} cores; torch {result['torch']}; seeds {result['seeds']}; Orrery {result['commit'][:12]}.", "",
         f"Command: `{result['command']}`", "",
         "| rung | Orrery accuracy | fastai accuracy | difference | 2 s.e. | Orrery img/s | fastai img/s | ratio (min-max) |",
         "|---|---|---|---|---|---|---|---|",
@@ -101,7 +101,7 @@ def write(out, args, pairs):
     name = pathlib.Path(args.folder).name
     result = dict(
         title=f"The ladder on {name}, Orrery and fastai 2.8.12 in turns", date=args.date, machine=machine(),
-        torch=theirs[0]["torch"], seeds=len(pairs),
+        torch=theirs[0]["torch"], commit=ours[0]["commit"], seeds=len(pairs),
         command=" ".join(["scripts/peers/compare_ladder.py", name, "--seeds", str(args.seeds), *args.orrery_flags]),
         first_step=dict(orrery=statistics.median(o["first_step"] for o in ours), fastai=statistics.median(t["first_step"] for t in theirs)),
         rungs=compare(ours, theirs), pairs=pairs)
