@@ -60,7 +60,7 @@ asan: setup-test ## gotorch's tests with AddressSanitizer in the native library
 	@CGT_ASAN=1 $(env) scripts/check/asan.sh
 
 leaks: setup-test native ## gotorch's tests with every live tensor listed: one that outlives them fails
-	@cd gotorch && ../$(env) go test -buildvcs=false -tags leaks ./...
+	@cd gotorch && ../$(env) go test -buildvcs=false -count=1 -tags leaks ./...
 
 fuzz: setup-test native ## every fuzz test, FUZZTIME=30s each
 	@$(env) scripts/check/fuzz.sh $(FUZZTIME)

@@ -5,7 +5,8 @@ set -euo pipefail
 . "$(dirname "$0")/../setup/lib.sh"
 cd "$root"
 echo "testing against libtorch $TORCH in $TORCH_DIR"
+# Go's cache of test results knows nothing of the native library, of which there are several builds: -count=1.
 failed=0
-(cd gotorch && go test -buildvcs=false "$@" ./...) || failed=1
-go test -buildvcs=false "$@" ./... || failed=1
+(cd gotorch && go test -buildvcs=false -count=1 "$@" ./...) || failed=1
+go test -buildvcs=false -count=1 "$@" ./... || failed=1
 exit $failed

@@ -159,6 +159,8 @@ def convert(c, run, out):
     if not any(t.dtype == torch.float32 for t in inputs):
         return
     for word, dtype in OTHERS.items():
+        if "seed" in c and word != "double":
+            continue  # PyTorch 2.15 draws other numbers of 16 bits than 2.11
         try:
             keep(f"{c['name']}.{word}", run(lambda t: t.to(dtype) if t.dtype == torch.float32 else t))
         except (RuntimeError, NotImplementedError):  # PyTorch has no such kernel on the CPU
