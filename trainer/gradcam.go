@@ -35,7 +35,8 @@ func (s *Saved) GradCAM(path string, picture *data.Picture) (cam CAM, err error)
 		return cam, err
 	}
 	size := s.Recipe.Size
-	cam.Picture = toImage(pixels, size)
+	mean, std := s.Recipe.normalization()
+	cam.Picture = toImage(pixels, size, mean, std)
 	caught := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -70,4 +71,41 @@ func Explain(r Recipe, set *data.Dataset, index int) ([]augment.Stage, error) {
 		return nil, err
 	}
 	return pipeline.Explain(picture, pipeline.Draw(r.Seed, 0, index), augment.NHWC)
+}
+
+// Foresee tells what of a training on the set deserves a word before it
+// begins, and how many pictures are on each side of its split.
+func Foresee(r Recipe, set *data.Dataset) (train, valid int, warnings []string, err error) {
+	trainSide, validSide, err := set.Split(r.ValidPct, r.SplitSeed)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	if len(trainSide) < r.BatchSize {
+		warnings = append(warnings, fmt.Sprintf("batch size %d is larger than the training split of %d pictures: training would refuse; lower --batch-size", r.BatchSize, len(trainSide)))
+	}
+	if n := len(set.Skipped); n > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d files cannot be read and are left out; orrery data verify lists them", n))
+	}
+	count := make([]int, len(set.Classes))
+	for _, i := range trainSide {
+		count[set.Samples[i].Label]++
+	}
+	for class, n := range count {
+		if n == 0 {
+			warnings = append(warnings, fmt.Sprintf("no picture of the class %s is in the training split", set.Classes[class]))
+		}
+	}
+	if least, most := slices.Min(count), slices.Max(count); least > 0 && most > 10*least {
+		warnings = append(warnings, fmt.Sprintf("the largest class has %d times the pictures of the smallest; --sampling balanced draws them alike", most/least))
+	}
+	pipeline, err := newPipeline(r)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	var widths, heights []int
+	for i := range set.Samples {
+		w, h := set.Size(i)
+		widths, heights = append(widths, w), append(heights, h)
+	}
+	return len(trainSide), len(validSide), append(warnings, pipeline.Warnings(widths, heights)...), nil
 }

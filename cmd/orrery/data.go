@@ -12,19 +12,20 @@ import (
 
 	"github.com/wangkuiyi/orrery/collect"
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/trainer"
 )
 
 func dataCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "data",
-		Usage: "look at pictures: ls, verify, summary, show, store, attribution",
+		Usage: "look at pictures: ls, verify, summary, batch, show, channels, store, attribution",
 		Subcommands: []*cli.Command{
-			{Name: "ls", Usage: "classes, counts, sizes and formats", ArgsUsage: "DATA", Flags: []cli.Flag{jsonFlag()}, Action: dataLs},
+			{Name: "ls", Usage: "classes, counts, sizes and formats", ArgsUsage: "DATA", Flags: []cli.Flag{fileFlag("text or .json `FILE` to write"), jsonFlag()}, Action: intoFile(dataLs)},
 			{
-				Name: "verify", Usage: "decode everything; list bad and duplicate pictures", ArgsUsage: "DATA", Action: dataVerify,
-				Flags: []cli.Flag{&cli.StringFlag{Name: "move-to", Usage: "set bad pictures aside in `DIR`"}, jsonFlag()},
+				Name: "verify", Usage: "decode everything; list bad and duplicate pictures", ArgsUsage: "DATA", Action: intoFile(dataVerify),
+				Flags: []cli.Flag{&cli.StringFlag{Name: "move-to", Usage: "set bad pictures aside in `DIR`"}, fileFlag("text or .json `FILE` to write"), jsonFlag()},
 			},
-			dataSummaryCommand(), dataShowCommand(),
+			dataSummaryCommand(), dataBatchCommand(), dataShowCommand(), dataChannelsCommand(),
 			{
 				Name: "store", Usage: "what is stored of decoded pictures; --clear removes it", ArgsUsage: "[DATA]", Action: dataStore,
 				Flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "folder of the stores", DefaultText: "in the user's cache"}, &cli.BoolFlag{Name: "clear"}, jsonFlag()},
@@ -35,7 +36,7 @@ func dataCommand() *cli.Command {
 			},
 		},
 		Action: func(c *cli.Context) error {
-			return usagef("data takes one of ls, verify, summary, show, store, attribution, not %q", c.Args().First())
+			return usagef("data takes one of ls, verify, summary, batch, show, channels, store, attribution, not %q", c.Args().First())
 		},
 	}
 }
@@ -90,7 +91,10 @@ func dataVerify(c *cli.Context) error {
 		return err
 	}
 	defer set.Close()
-	report, err := set.Verify(c.Context, data.VerifyOptions{})
+	// The split that training would make, where the set brings none: it can be too small for one.
+	article := trainer.Article()
+	train, valid, _ := set.Split(article.ValidPct, article.SplitSeed) //nolint:errcheck // no split, no leaks
+	report, err := set.Verify(c.Context, data.VerifyOptions{Train: train, Valid: valid})
 	if err != nil {
 		return err
 	}
@@ -114,6 +118,15 @@ func dataVerify(c *cli.Context) error {
 	}
 	for _, group := range report.Duplicates {
 		fmt.Fprintf(w, "duplicate  %s\n", printable(strings.Join(group, " = ")))
+	}
+	for _, near := range report.NearDuplicates {
+		fmt.Fprintf(w, "alike      %s ~ %s (%d of 256 bits)\n", printable(near.Paths[0]), printable(near.Paths[1]), near.Distance)
+	}
+	for _, conflict := range report.Conflicts {
+		fmt.Fprintf(w, "conflict   %s is %s, %s is %s\n", printable(conflict.Paths[0]), printable(conflict.Classes[0]), printable(conflict.Paths[1]), printable(conflict.Classes[1]))
+	}
+	for _, leak := range report.Leaks {
+		fmt.Fprintf(w, "leak       %s is validated on, %s trained on\n", printable(leak.Valid), printable(leak.Train))
 	}
 	_, err = fmt.Fprintf(w, "%d pictures, %d bad, %d groups of duplicates, %d near duplicates, %d in two classes, %d on both sides of the split\n",
 		report.Images, len(report.Bad), len(report.Duplicates), len(report.NearDuplicates), len(report.Conflicts), len(report.Leaks))
