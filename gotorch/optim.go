@@ -30,6 +30,7 @@ type Optimizer struct{ Opt *optimizer }
 type optimizer struct {
 	p        *C.cgt_optimizer
 	cleanup  runtime.Cleanup
+	kind     int
 	defaults Options
 	groups   []Options
 	once     sync.Once
@@ -39,7 +40,18 @@ const (
 	kindSGD = iota
 	kindAdam
 	kindAdamW
+	kindRMSprop
+	kindLAMB
+	kindLion
+	kindMuon
 )
+
+// stateNames are what an optimiser keeps for each parameter, by its kind.
+var stateNames = map[int][]string{
+	kindSGD: {"step", "momentum_buffer"}, kindAdam: {"step", "exp_avg", "exp_avg_sq"}, kindAdamW: {"step", "exp_avg", "exp_avg_sq"},
+	kindRMSprop: {"step", "square_avg", "momentum_buffer"}, kindLAMB: {"step", "exp_avg", "exp_avg_sq"}, kindLion: {"step", "exp_avg"},
+	kindMuon: {"step", "momentum_buffer"},
+}
 
 // SGD returns a stochastic gradient descent, torch.optim.SGD.
 func SGD(lr, momentum, dampening, weightDecay float64, nesterov bool) Optimizer {
@@ -60,9 +72,34 @@ func AdamW(lr, beta1, beta2, eps, weightDecay float64) Optimizer {
 		WeightDecay: weightDecay})
 }
 
+// RMSprop returns torch.optim.RMSprop: alpha is the decay of the average squared gradient, the weight
+// decay is added to the gradient.
+func RMSprop(lr, alpha, eps, weightDecay, momentum float64) Optimizer {
+	return newOptimizer(kindRMSprop, Options{LR: lr, Beta2: alpha, Eps: eps, WeightDecay: weightDecay, Momentum: momentum})
+}
+
+// LAMB returns the optimiser of You et al. (2020): AdamW's step, scaled for each parameter so that its
+// norm is lr times the parameter's. A group without weight decay takes Adam's step.
+func LAMB(lr, beta1, beta2, eps, weightDecay float64) Optimizer {
+	return newOptimizer(kindLAMB, Options{LR: lr, Beta1: beta1, Beta2: beta2, Eps: eps, WeightDecay: weightDecay})
+}
+
+// Lion returns the optimiser of Chen et al. (2023), which steps by lr along the sign of an average
+// gradient; the weight decay is decoupled. Its usual lr is a tenth of AdamW's.
+func Lion(lr, beta1, beta2, weightDecay float64) Optimizer {
+	return newOptimizer(kindLion, Options{LR: lr, Beta1: beta1, Beta2: beta2, WeightDecay: weightDecay})
+}
+
+// Muon returns torch.optim.Muon with Nesterov's momentum (Jordan et al., 2024), which steps along an
+// orthogonal matrix near the average gradient; the weight decay is decoupled. It takes matrices and
+// convolutions, which count as matrices of a row for each output channel; vectors need another optimiser.
+func Muon(lr, momentum, weightDecay float64) Optimizer {
+	return newOptimizer(kindMuon, Options{LR: lr, Momentum: momentum, WeightDecay: weightDecay})
+}
+
 func newOptimizer(kind int, defaults Options) Optimizer {
 	need()
-	o := &optimizer{p: C.cgt_optimizer_new(C.int8_t(kind)), defaults: defaults}
+	o := &optimizer{p: C.cgt_optimizer_new(C.int8_t(kind)), kind: kind, defaults: defaults}
 	if o.p == nil {
 		refuse("Optimizer", "out of memory")
 	}
@@ -148,12 +185,14 @@ func (opt Optimizer) SetBetas(beta1, beta2 float64) {
 	opt.each("SetBetas", func(s *Options) { s.Beta1, s.Beta2 = beta1, beta2 })
 }
 
-// SetMomentum sets the momentum of every group: SGD's momentum, Adam's and AdamW's beta1.
+// SetMomentum sets the momentum of every group: beta1 of Adam, AdamW, LAMB and Lion, the momentum of
+// the others.
 func (opt Optimizer) SetMomentum(momentum float64) {
 	opt.each("SetMomentum", func(s *Options) {
-		if s.Beta2 != 0 {
+		switch opt.Opt.kind {
+		case kindAdam, kindAdamW, kindLAMB, kindLion:
 			s.Beta1 = momentum
-		} else {
+		default:
 			s.Momentum = momentum
 		}
 	})
@@ -181,8 +220,8 @@ func (opt Optimizer) Step() {
 }
 
 // State returns what the optimiser has gathered, for a checkpoint: for parameter i, counted over all
-// groups, "i.step", "i.exp_avg" and "i.exp_avg_sq" (Adam, AdamW) or "i.step" and "i.momentum_buffer"
-// (SGD). Parameters that took no step yet have no entries. The tensors are the optimiser's own; they
+// groups, "i.step", "i.exp_avg" and "i.exp_avg_sq" (Adam, AdamW), or "i.step" and "i.momentum_buffer"
+// (SGD), and so on. Parameters that took no step yet have no entries. The tensors are the optimiser's own; they
 // change with the next step.
 func (opt Optimizer) State() map[string]Tensor {
 	p := opt.use("State")
@@ -199,12 +238,7 @@ func (opt Optimizer) State() map[string]Tensor {
 	return state
 }
 
-func (opt Optimizer) stateNames() []string {
-	if opt.Opt.defaults.Beta2 != 0 {
-		return []string{"step", "exp_avg", "exp_avg_sq"}
-	}
-	return []string{"step", "momentum_buffer", ""}[:2]
-}
+func (opt Optimizer) stateNames() []string { return stateNames[opt.Opt.kind] }
 
 // SetState restores what State returned, into an optimiser with the same groups. The tensors are
 // copied. It returns an error that names the entry that does not fit.

@@ -114,7 +114,9 @@ func (f *fit) saveModel() error {
 	caught := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		tensors, copied := toHost(f.model.StateDict())
+		var tensors map[string]safetensors.Data
+		var copied error
+		f.optimizer.average.within(func() { tensors, copied = toHost(f.model.StateDict()) })
 		if err = copied; err != nil {
 			return
 		}
@@ -130,7 +132,7 @@ func (c *Checkpoint) loadModel(model models.Model) error {
 	return loadState(c.path, model, withPrefix(c.tensors, modelPrefix))
 }
 
-func (c *Checkpoint) loadOptimizer(optimizer torch.Optimizer) error {
+func (c *Checkpoint) loadOptimizer(optimizer *optimizer) error {
 	if err := optimizer.SetState(withPrefix(c.tensors, optimizerPrefix)); err != nil {
 		return fmt.Errorf("%s: %w", c.path, err)
 	}

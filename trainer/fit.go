@@ -68,7 +68,8 @@ type fit struct {
 	device     torch.Device
 	deviceName string
 	model      models.Model
-	optimizer  torch.Optimizer
+	optimizer  *optimizer
+	training   []int // the training split
 	progress   progress
 	batches    *augment.Iterator // of the epoch being trained
 	skipMutex  sync.Mutex
@@ -91,7 +92,8 @@ type progress struct {
 	Step          int          `json:"step"`           // next of the run
 	History       []Epoch      `json:"history"`        // of finished epochs
 	Smoothed      smoothedLoss `json:"smoothed_loss"`  //
-	Best          float64      `json:"best_accuracy"`  // over finished epochs
+	Best          float64      `json:"best_metric"`    // over finished epochs; the larger the better
+	SinceBest     int          `json:"since_best"`     // finished epochs after the best
 	Unreadable    []int        `json:"unreadable"`     // pictures found so in training, by index
 	EpochSeconds  float64      `json:"epoch_seconds"`  // of this epoch, before a resume
 	TrainSeconds  float64      `json:"train_seconds"`  // training halves, all epochs
@@ -116,7 +118,7 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (resu
 			f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
 			defer f.saver.wait() //nolint:errcheck // it was said in the log
 		}
-		for f.progress.Epoch < recipe.Epochs {
+		for f.progress.Epoch < recipe.Epochs && !f.patienceEnded() {
 			err := f.epoch(ctx)
 			if errors.Is(err, errRollback) {
 				if err = f.rollback(err); err == nil {
@@ -170,8 +172,8 @@ func (f *fit) openData() error {
 	if err != nil {
 		return err
 	}
-	f.trainSize, f.validSize = len(train), len(valid)
-	if f.train, err = loader(f.recipe, f.set, f.Pictures, train, augment.LoaderOptions{BatchSize: f.recipe.BatchSize, Train: true, OnSkip: f.skip}); err != nil {
+	f.training, f.trainSize, f.validSize = train, len(train), len(valid)
+	if f.train, err = f.trainLoader(f.progress.Epoch); err != nil {
 		return err
 	}
 	f.steps = f.recipe.Epochs * f.train.Steps()
@@ -222,8 +224,16 @@ func (f *fit) build() (err error) {
 		if f.CarryFrom != "" && f.Resume == nil {
 			err = carryWeights(filepath.Join(f.CarryFrom, modelFile), f.model)
 		}
+		if f.recipe.Pretrained != "" && f.Resume == nil && err == nil {
+			err = f.loadPretrained()
+		}
+		if err != nil {
+			return
+		}
 		toDevice(f.model, f.device)
+		f.model.Freeze(f.recipe.frozenAt(f.progress.Epoch, len(f.model.Stages())))
 		f.optimizer = newOptimizer(f.model, f.recipe)
+		f.optimizer.criterion = newCriterion(f.recipe.Method, f.set, f.training, f.device)
 		if f.Resume != nil && err == nil {
 			err = f.restore(f.Resume)
 		}
@@ -248,11 +258,15 @@ func (f *fit) epoch(ctx context.Context) error {
 	for _, w := range f.Watchers {
 		w.EpochStarts(p.Epoch, f.recipe.Epochs, f.train.Steps())
 	}
+	f.beginPhase()
 	if err := f.trainEpoch(ctx); err != nil {
 		return f.stopped(ctx, began, err)
 	}
 	if p.Epoch+1 < f.recipe.Epochs { // its first batches are made while this one is validated
 		f.batches.Close()
+		if err := f.resize(p.Epoch, p.Epoch+1); err != nil {
+			return err
+		}
 		f.batches = f.train.Epoch(ctx, p.Epoch+1)
 	}
 	evaluation, err := f.evaluate(ctx)
@@ -264,7 +278,10 @@ func (f *fit) epoch(ctx context.Context) error {
 
 // evaluate measures the model on the validation split.
 func (f *fit) evaluate(ctx context.Context) (*Evaluation, error) {
-	return evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0))
+	var evaluation *Evaluation
+	var err error
+	f.optimizer.average.within(func() { evaluation, err = evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0)) })
+	return evaluation, err
 }
 
 // endEpoch notes a finished epoch in the run folder.
@@ -274,10 +291,7 @@ func (f *fit) endEpoch(evaluation *Evaluation, seconds float64) error {
 		Epoch: p.Epoch, TrainLoss: p.Smoothed.value(), ValidLoss: evaluation.Loss, Accuracy: evaluation.Accuracy,
 		Seconds: p.EpochSeconds + seconds,
 	}
-	best := len(p.History) == 0 || line.Accuracy > p.Best
-	if best {
-		p.Best = line.Accuracy
-	}
+	best := f.better(line, evaluation)
 	p.History = append(p.History, line)
 	p.Epoch, p.Batch, p.EpochSeconds = p.Epoch+1, 0, 0
 	p.TotalSeconds += seconds
@@ -366,7 +380,7 @@ func ignoreEOF(err error) error {
 // step trains on one batch and tells the watchers.
 func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) error {
 	p := &f.progress
-	lr, momentum := Rates(f.recipe.Schedule, f.recipe.LearningRate, p.Step, f.steps)
+	lr, momentum := f.recipe.Rates(p.Step, f.steps)
 	left := false
 	loss, err := f.optimiseBatch(batch, lr, momentum, func(loss float64) bool {
 		left = !isFinite(loss) || f.spoil != nil && f.spoil(p.Step)
@@ -411,9 +425,9 @@ func (f *fit) optimiseBatch(batch *augment.Batch, lr, momentum float64, take fun
 		scope := torch.NewScope()
 		defer scope.Close()
 		buffers := f.buffersBefore()
+		last := f.progress.Batch+1 == f.train.Steps()
 		taken := true
-		lossOf := func(logits torch.Tensor) torch.Tensor { return batchLoss(logits, batch, f.device) }
-		loss = optimiseLoss(f.model, f.optimizer, pictures(batch, f.device), lossOf, lr, momentum, func(loss float64) bool {
+		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), targetOf(batch, f.device), lr, momentum, last, func(loss float64) bool {
 			taken = take(loss)
 			return taken
 		})

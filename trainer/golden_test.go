@@ -61,7 +61,9 @@ func TestRatesEqualFastai(t *testing.T) {
 			t.Fatalf("%s: the golden has %d rates for %d steps", name, len(test.want.Rates), test.want.Steps)
 		}
 		for i, want := range test.want.Rates {
-			lr, momentum := Rates(test.schedule, test.want.LR, i, test.want.Steps)
+			recipe := Article()
+			recipe.Schedule, recipe.LearningRate, recipe.Epochs = test.schedule, test.want.LR, 1
+			lr, momentum := recipe.Rates(i, test.want.Steps)
 			if !near(lr, want, 1e-6) || !near(momentum, test.want.Momenta[i], 1e-6) {
 				t.Errorf("%s, step %d: lr %v momentum %v, want %v and %v", name, i, lr, momentum, want, test.want.Momenta[i])
 			}
@@ -139,8 +141,8 @@ func threeSteps(t *testing.T, drawn drawings, recipe Recipe, want goldenSteps, b
 			labels[i] = int64(source.uniform() * classes)
 		}
 		x := torch.NewTensor(pixels).View(batch, 3, size, size).ChannelsLast()
-		lr, momentum := Rates(OneCycle, recipe.LearningRate, step, planned)
-		loss := optimise(model, optimizer, x, torch.NewTensor(labels), lr, momentum, always)
+		lr, momentum := recipe.Rates(step, planned)
+		loss := optimise(model, optimizer, x, target{labels: torch.NewTensor(labels)}, lr, momentum, false, always)
 		if !near(loss, want.Losses[step], bounds[step]) {
 			t.Errorf("step %d: loss %.8f, want %.8f", step, loss, want.Losses[step])
 		}

@@ -10,7 +10,6 @@ import (
 	"unsafe"
 
 	torch "github.com/wangkuiyi/gotorch"
-	F "github.com/wangkuiyi/gotorch/nn/functional"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/models"
@@ -26,26 +25,6 @@ const (
 // cpu is where checkpoints and logits are read.
 func cpu() torch.Device { return torch.NewDevice("cpu") }
 
-// newOptimizer is fastai's default Adam over the model's parameters. Biases and
-// BatchNorm's weights are vectors, and those do not decay.
-func newOptimizer(model models.Model, r Recipe) torch.Optimizer {
-	lr, momentum := Rates(r.Schedule, r.LearningRate, 0, 1)
-	var weights, vectors []torch.Tensor
-	for _, p := range model.Parameters() {
-		if p.Dim() > 1 {
-			weights = append(weights, p)
-		} else {
-			vectors = append(vectors, p)
-		}
-	}
-	optimizer := torch.AdamW(lr, momentum, adamBeta2, adamEps, r.WeightDecay)
-	optimizer.AddParameters(weights)
-	unchanged := optimizer.Defaults()
-	unchanged.WeightDecay = 0
-	optimizer.AddGroup(vectors, unchanged)
-	return optimizer
-}
-
 // pictures borrows a batch's memory as a float32 [N, 3, S, S] tensor on the
 // device, in channels-last order when the batch is NHWC. The batch must not be
 // released while the tensor lives.
@@ -58,41 +37,21 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 	return torch.Borrow(memory, torch.Float, []int64{n, 3, s, s}).To(device, torch.Float)
 }
 
-// optimise takes one step on pictures x [N, 3, S, S] with labels [N] and gives
-// the batch's mean cross entropy from before the step, in nats. The weights stay
-// as they are when proceed, given that loss, says no.
-func optimise(model models.Model, optimizer torch.Optimizer, x, labels torch.Tensor, lr, momentum float64, proceed func(loss float64) bool) float64 {
-	return optimiseLoss(model, optimizer, x, func(logits torch.Tensor) torch.Tensor {
-		return F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "mean")
-	}, lr, momentum, proceed)
-}
-
-// optimiseLoss is optimise for any loss, a scalar of the logits [N, classes].
-func optimiseLoss(model models.Model, optimizer torch.Optimizer, x torch.Tensor, lossOf func(logits torch.Tensor) torch.Tensor, lr, momentum float64, proceed func(loss float64) bool) float64 {
-	optimizer.SetLR(lr)
-	optimizer.SetMomentum(momentum)
-	optimizer.ZeroGrad()
-	mean := lossOf(model.Logits(x))
-	mean.Backward()
+// optimise takes one step on pictures x [N, 3, S, S] towards the target and gives
+// the batch's mean loss from before the step. The weights stay as they are when
+// proceed, given that loss, says no. last tells that no batch of the epoch follows.
+func optimise(model models.Model, optimizer *optimizer, x torch.Tensor, t target, lr, momentum float64, last bool, proceed func(loss float64) bool) float64 {
+	optimizer.setRates(lr, momentum)
+	optimizer.begin()
+	mean := optimizer.criterion.loss(model.Logits(x), t)
+	optimizer.share(mean).Backward()
 	loss := mean.ItemFloat64()
 	if proceed(loss) {
-		optimizer.Step()
+		optimizer.end(last)
+	} else {
+		optimizer.ZeroGrad()
 	}
 	return loss
-}
-
-// batchLoss is the mean cross entropy of a batch, in nats. Of a mixed sample it
-// is that of both labels, each by its share (fastai's MixHandler).
-func batchLoss(logits torch.Tensor, batch *augment.Batch, device torch.Device) torch.Tensor {
-	labels := torch.NewTensor(batch.Labels).To(device, torch.Long)
-	if batch.Mix == nil {
-		return F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "mean")
-	}
-	partners := torch.NewTensor(batch.Mix.Labels).To(device, torch.Long)
-	own := torch.NewTensor(batch.Mix.Weight).To(device, torch.Float)
-	a := F.CrossEntropy(logits, labels, torch.Tensor{}, -100, "none")
-	b := F.CrossEntropy(logits, partners, torch.Tensor{}, -100, "none")
-	return torch.Add(b, own.Mul(torch.Sub(a, b, 1)), 1).Mean()
 }
 
 // always is for optimise.
@@ -116,7 +75,10 @@ func carryWeights(path string, model models.Model) error {
 
 // newModel builds the recipe's network with fresh weights.
 func newModel(r Recipe, classes int) (models.Model, error) {
-	return models.New(r.Model, models.Options{Classes: classes, ReLU: r.ReLU, BatchNorm: r.BatchNorm})
+	return models.New(r.Model, models.Options{
+		Classes: classes, ReLU: r.ReLU, BatchNorm: r.BatchNorm, Width: r.Width, Depth: r.Depth, Activation: r.Activation,
+		Dropout: r.Dropout, DropPath: r.DropPath, Layers: r.Layers, Size: r.Size,
+	})
 }
 
 // toDevice moves every parameter and buffer to the device; convolution weights

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/models"
 )
 
 // The values of Recipe.Sampling.
@@ -23,12 +24,37 @@ func newPipeline(r Recipe) (*augment.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(r.Transforms) > 0 {
-		return augment.NewFromList(r.Transforms, pixels)
+	return augment.NewFromList(r.transforms(), pixels)
+}
+
+// transforms are the recipe's, with the normalisation and the mixing that keys of their own ask for.
+func (r Recipe) transforms() augment.List {
+	list := slices.Clone(r.Transforms)
+	if len(list) == 0 {
+		config := augment.ArticleConfig()
+		config.ItemSize, config.Size = r.ItemSize, r.Size
+		list = config.List()
 	}
-	config := augment.ArticleConfig()
-	config.ItemSize, config.Size, config.Pixels = r.ItemSize, r.Size, pixels
-	return augment.New(config)
+	if mean, std, _ := models.Normalization(r.Normalize); len(mean) > 0 {
+		at := slices.IndexFunc(list, func(t augment.Transform) bool {
+			switch t.(type) {
+			case augment.RandomErasing, augment.MixUp, augment.CutMix:
+				return true
+			}
+			return false
+		})
+		if at < 0 {
+			at = len(list)
+		}
+		list = slices.Insert(list, at, augment.Transform(augment.Normalize{Mean: mean, Std: std}))
+	}
+	if r.MixUp > 0 {
+		list = append(list, augment.MixUp{Alpha: r.MixUp})
+	}
+	if r.CutMix > 0 {
+		list = append(list, augment.CutMix{Alpha: r.CutMix})
+	}
+	return list
 }
 
 // followTransforms takes both sizes from the transforms, where there are any.

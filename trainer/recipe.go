@@ -31,14 +31,16 @@ type Recipe struct {
 	// ReLU and BatchNorm switch cnn8's layers on, for the article's first rungs.
 	ReLU      bool `yaml:"relu"`
 	BatchNorm bool `yaml:"batchnorm"`
+	Network   `yaml:",inline"`
 
 	Epochs    int `yaml:"epochs"`
 	BatchSize int `yaml:"batch_size"`
 	// LearningRate is the constant rate of a flat schedule, the highest of one-cycle.
 	LearningRate float64 `yaml:"lr"`
-	// Schedule is "flat" or "one-cycle".
+	// Schedule is one of flat, one-cycle, cosine, linear, step, flat-then-cosine, fine-tune.
 	Schedule    string  `yaml:"schedule"`
 	WeightDecay float64 `yaml:"weight_decay"`
+	Method      `yaml:",inline"`
 
 	// ValidPct is the fraction of pictures held out, in (0, 1).
 	ValidPct float64 `yaml:"valid_pct"`
@@ -86,7 +88,7 @@ type Recipe struct {
 // with ReLU and BatchNorm, five one-cycle epochs at batch 128.
 func Article() Recipe {
 	return Recipe{
-		Model: "cnn8", ReLU: true, BatchNorm: true,
+		Model: "cnn8", ReLU: true, BatchNorm: true, Network: defaultNetwork(), Method: defaultMethod(),
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact", Sampling: Shuffled,
@@ -183,7 +185,7 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("valid-pct is %v; it must be between 0 and 1, such as 0.2", r.ValidPct)
 	case r.Size < 8 || r.Size > 4096:
 		return fmt.Errorf("size is %d pixels; it must be between 8 and 4096", r.Size)
-	case r.Model == "cnn8" && r.Size > models.CNN8MaxSize:
+	case r.Model == "cnn8" && r.Depth == 0 && r.Size > models.CNN8MaxSize:
 		return fmt.Errorf("size is %d pixels; cnn8 takes at most %d", r.Size, models.CNN8MaxSize)
 	case len(r.Transforms) == 0 && (r.ItemSize < r.Size || r.ItemSize > 8192):
 		return fmt.Errorf("item-size is %d pixels; it must be between size (%d) and 8192", r.ItemSize, r.Size)
@@ -198,5 +200,5 @@ func (r Recipe) Validate() error {
 	case r.AMP != "auto" && r.AMP != "off":
 		return fmt.Errorf("amp is %q; it must be auto or off: 16-bit training is not built yet", r.AMP)
 	}
-	return r.validateInput()
+	return errors.Join(r.validateInput(), r.Network.validate(r), r.Method.validate(r))
 }

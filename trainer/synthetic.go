@@ -46,10 +46,10 @@ func SyntheticSteps(ctx context.Context, recipe Recipe, classes, n int) ([]time.
 		x := torch.Rand([]int64{batch, size, size, 3}, false).Permute([]int64{0, 3, 1, 2}).To(device, torch.Float)
 		labels := torch.RandInt(0, int64(classes), []int64{batch}).To(device, torch.Long)
 		for i := 0; i < warmUpSteps+n && ctx.Err() == nil; i++ {
-			lr, momentum := Rates(recipe.Schedule, recipe.LearningRate, i, warmUpSteps+n)
+			lr, momentum := recipe.Rates(i, warmUpSteps+n)
 			began := time.Now()
 			inner := torch.NewScope()
-			optimise(model, optimizer, x, labels, lr, momentum, always)
+			optimise(model, optimizer, x, target{labels: labels}, lr, momentum, false, always)
 			inner.Close()
 			if i >= warmUpSteps {
 				times = append(times, time.Since(began))

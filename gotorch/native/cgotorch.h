@@ -145,7 +145,7 @@ char* cgt_stream_set(int16_t device_index, int64_t id);
 cgt_ri cgt_stream_query(int16_t device_index, int64_t id);
 char* cgt_stream_synchronize(int16_t device_index, int64_t id);
 
-// Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW.
+// Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW, 3 RMSprop, 4 LAMB, 5 Lion, 6 Muon.
 typedef struct cgt_optimizer cgt_optimizer;
 typedef struct {
   double lr, beta1, beta2, eps, weight_decay, momentum, dampening;

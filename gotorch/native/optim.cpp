@@ -1,6 +1,6 @@
-// SGD, Adam and AdamW over groups of parameters, one call a step.
+// SGD, Adam, AdamW and others over groups of parameters, one call a step.
 //
-// The arithmetic is PyTorch's own fused kernels (at::_fused_sgd_, _fused_adam_, _fused_adamw_), the
+// The arithmetic of these three is PyTorch's own fused kernels (at::_fused_sgd_, _fused_adam_, _fused_adamw_), the
 // ones torch.optim runs with fused=True. Every option of a group may change between steps, beta1
 // included: the bias corrections use the value of the current step, as PyTorch's do.
 
@@ -8,6 +8,7 @@
 
 #include <new>
 
+#include "optim_rules.h"
 #include "shim.h"
 
 using namespace cgt;  // NOLINT
@@ -84,10 +85,15 @@ void cgt_optimizer::step() {
       // The fused kernels walk plain memory: gradient and parameter must be laid out alike.
       if (g.strides() != q.p.strides()) g = at::empty_like(q.p).copy_(g);
       const bool fresh = !q.first.defined();
-      if (fresh && (kind != 0 || s.momentum != 0)) q.first = at::zeros_like(q.p);
-      if (fresh && kind != 0) q.second = at::zeros_like(q.p);
+      if (fresh && state_tensors(kind, s) > 0) q.first = at::zeros_like(q.p);
+      if (fresh && state_tensors(kind, s) > 1) q.second = at::zeros_like(q.p);
       if (!q.step.defined())
         q.step = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(q.p.device()));
+      if (kind > kAdamW) {
+        q.step.add_(1);
+        update(kind, s, q.step.item<double>(), q.p, g, q.first, q.second);
+        continue;
+      }
       const bool first = kind == 0 && fresh;
       Bucket* b = nullptr;
       for (Bucket& x : buckets)

@@ -30,7 +30,9 @@ func (m *Module) RegisterForwardHook(hook ForwardHook) (remove func()) {
 }
 
 // Forwarded ends the Forward of a layer outside this package: it calls the layer's hooks and returns output.
-func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor { return m.forwarded(input, output) }
+func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor {
+	return m.forwarded(input, output)
+}
 
 // forwarded calls the hooks of a layer that made output of input, and returns output.
 func (m *Module) forwarded(input, output torch.Tensor) torch.Tensor {

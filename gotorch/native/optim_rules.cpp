@@ -1,0 +1,105 @@
+#include "optim_rules.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cgt {
+
+namespace {
+
+// Tieleman and Hinton, 2012, with torch.optim.RMSprop's order of operations; alpha is beta2.
+void rmsprop(const cgt_options& s, at::Tensor p, at::Tensor g, at::Tensor square, at::Tensor buffer) {
+  if (s.weight_decay != 0) g = g.add(p, s.weight_decay);
+  square.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
+  const at::Tensor root = square.sqrt().add_(s.eps);
+  if (s.momentum > 0) {
+    buffer.mul_(s.momentum).addcdiv_(g, root);
+    p.add_(buffer, -s.lr);
+  } else {
+    p.addcdiv_(g, root, -s.lr);
+  }
+}
+
+// You et al., 2020: Adam's step, scaled so that its norm is lr times the weights'. Weights without
+// decay take Adam's step, as in timm.
+void lamb(const cgt_options& s, double step, at::Tensor p, const at::Tensor& g, at::Tensor mean,
+          at::Tensor square) {
+  mean.mul_(s.beta1).add_(g, 1 - s.beta1);
+  square.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
+  const double c1 = 1 - std::pow(s.beta1, step), c2 = 1 - std::pow(s.beta2, step);
+  at::Tensor change = mean.div(c1).div_(square.sqrt().div_(std::sqrt(c2)).add_(s.eps));
+  if (s.weight_decay != 0) {
+    change.add_(p, s.weight_decay);
+    const at::Tensor weights = p.norm(), changes = change.norm();
+    const at::Tensor ratio = at::where((weights > 0).logical_and(changes > 0), weights / changes,
+                                       at::ones_like(weights));
+    change.mul_(ratio);
+  }
+  p.add_(change, -s.lr);
+}
+
+// Chen et al., 2023.
+void lion(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor mean) {
+  p.mul_(1 - s.lr * s.weight_decay);
+  p.add_(mean.lerp(g, 1 - s.beta1).sign_(), -s.lr);
+  mean.lerp_(g, 1 - s.beta2);
+}
+
+// The nearest orthogonal matrix, roughly: five Newton-Schulz steps in bfloat16 (Jordan et al., 2024).
+at::Tensor orthogonal(const at::Tensor& g) {
+  const double a = 3.4445, b = -4.7750, c = 2.0315;
+  at::Tensor x = g.to(at::kBFloat16);
+  const bool tall = g.size(0) > g.size(1);
+  if (tall) x = x.t();
+  x = x / x.norm().clamp_min(1e-7);
+  for (int i = 0; i < 5; i++) {
+    const at::Tensor gram = at::mm(x, x.t());
+    x = at::addmm(x, at::addmm(gram, gram, gram, b, c), x, a, 1);
+  }
+  return tall ? x.t() : x;
+}
+
+// torch.optim.Muon, with Nesterov's momentum; a convolution counts as a matrix with a row for each
+// output channel.
+void muon(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
+  TORCH_CHECK(p.dim() > 1, "Muon trains matrices and convolutions, not vectors; give those to AdamW");
+  buffer.lerp_(g, 1 - s.momentum);
+  const at::Tensor change = g.lerp(buffer, s.momentum).flatten(1);
+  const double rate =
+      s.lr * std::sqrt(std::max(1.0, static_cast<double>(change.size(0)) / change.size(1)));
+  p.mul_(1 - s.lr * s.weight_decay);
+  p.add_(orthogonal(change).to(p.scalar_type()).reshape(p.sizes()), -rate);
+}
+
+}  // namespace
+
+int state_tensors(int8_t kind, const cgt_options& s) {
+  switch (kind) {
+    case kSGD:
+      return s.momentum != 0 ? 1 : 0;
+    case kLion:
+    case kMuon:
+      return 1;
+    default:
+      return 2;
+  }
+}
+
+void update(int8_t kind, const cgt_options& s, double step, at::Tensor p, const at::Tensor& g,
+            at::Tensor first, at::Tensor second) {
+  const at::Tensor gradient = s.maximize ? g.neg() : g;
+  switch (kind) {
+    case kRMSprop:
+      return rmsprop(s, p, gradient, first, second);
+    case kLAMB:
+      return lamb(s, step, p, gradient, first, second);
+    case kLion:
+      return lion(s, p, gradient, first);
+    case kMuon:
+      return muon(s, p, gradient, first);
+    default:
+      TORCH_CHECK(false, "no such optimiser: ", static_cast<int>(kind));
+  }
+}
+
+}  // namespace cgt
