@@ -176,8 +176,12 @@ func evaluateAgain(t *testing.T, dir string, set *data.Dataset, accuracy float64
 
 // TestResumeIsBitEqual stops a training in mid-epoch and after an epoch and
 // continues it: losses and weights must be those of a training that was left alone.
-func TestResumeIsBitEqual(t *testing.T) {
-	set, recipe := colourSet(t, 20), quick()
+func TestResumeIsBitEqual(t *testing.T) { resumesBitEqual(t, quick(), 0, 2, 5, 8) }
+
+// resumesBitEqual trains the recipe once undisturbed and once for each step after which it is stopped.
+func resumesBitEqual(t *testing.T, recipe Recipe, steps ...int) {
+	t.Helper()
+	set := colourSet(t, 20)
 	whole := newRun(t, recipe)
 	undisturbed := &stopAt{step: -1}
 	if _, err := Fit(t.Context(), recipe, set, options(whole, set, undisturbed)); err != nil {
@@ -185,7 +189,7 @@ func TestResumeIsBitEqual(t *testing.T) {
 	}
 	closeRun(t, whole)
 	want := modelBytes(t, whole.Dir)
-	for _, step := range []int{0, 2, 5, 8} {
+	for _, step := range steps {
 		t.Run(fmt.Sprintf("after step %d", step), func(t *testing.T) {
 			run := newRun(t, recipe)
 			ctx, cancel := context.WithCancel(t.Context())

@@ -116,7 +116,7 @@ func TestFinderEqualsFastai(t *testing.T) {
 			found, err := searchRates(func(step int, rate float64) (float64, error) {
 				inner := torch.NewScope()
 				defer inner.Close()
-				return optimise(model, optimizer, xs[step%batches], labels[step%batches], rate, flatMomentum, always), nil
+				return optimise(model, optimizer, xs[step%batches], target{labels: labels[step%batches]}, rate, flatMomentum, false, always), nil
 			}, nil)
 			if err != nil {
 				t.Fatal(err)

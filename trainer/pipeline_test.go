@@ -177,7 +177,7 @@ func TestMixedLoss(t *testing.T) {
 	}
 	scope := torch.NewScope()
 	defer scope.Close()
-	got := batchLoss(torch.NewTensor(logits), batch, cpu()).ItemFloat64()
+	got := criterion{Method: Article().Method}.loss(torch.NewTensor(logits), targetOf(batch, cpu())).ItemFloat64()
 	if math.Abs(got-want) > 1e-6 {
 		t.Errorf("loss %v, want %v", got, want)
 	}

@@ -96,17 +96,23 @@ func Article() Recipe {
 	}
 }
 
-// LoadRecipe reads a YAML recipe over base. A key that no field has is an
+// LoadRecipe reads a YAML recipe, a file or the name of a shipped one, over base. A key that no field has is an
 // error naming the file, the line and the nearest key.
 func LoadRecipe(path string, base Recipe) (Recipe, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
+	var text []byte
+	if known, ok := shipped(path); ok {
+		text = []byte(known.YAML)
+	} else if content, err := os.ReadFile(path); err == nil {
+		text = content
+	} else if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(path, "./") {
+		return base, fmt.Errorf("recipe %q is no file and does not ship; those that do are %s", path, shippedNames())
+	} else {
 		return base, fmt.Errorf("recipe: %w", err)
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	recipe := base
-	err = decoder.Decode(&recipe)
+	err := decoder.Decode(&recipe)
 	switch {
 	case errors.Is(err, io.EOF): // an empty file changes nothing
 	case err != nil:
@@ -114,6 +120,9 @@ func LoadRecipe(path string, base Recipe) (Recipe, error) {
 	}
 	if err := recipe.followTransforms(); err != nil {
 		return base, fmt.Errorf("recipe %s: %w", path, err)
+	}
+	if len(recipe.Layers) == 0 {
+		recipe.Layers = nil
 	}
 	return recipe, nil
 }

@@ -192,3 +192,17 @@ func (r Recipe) frozenAt(epoch, stages int) int {
 	}
 	return min(r.Freeze, stages-1)
 }
+
+// tuneRatio is lr_mult of fastai's fine_tune.
+const tuneRatio = 100
+
+// FineTuned is the recipe as fastai's fine_tune(epochs) trains it: one epoch of
+// the head alone, unless FreezeEpochs says how many, then so many of all stages.
+func (r Recipe) FineTuned(epochs int) Recipe {
+	r.Schedule, r.FreezeEpochs = FineTune, max(1, r.FreezeEpochs)
+	r.Epochs = r.FreezeEpochs + epochs
+	if r.LRRatio == 1 {
+		r.LRRatio = tuneRatio
+	}
+	return r
+}

@@ -15,6 +15,9 @@ const (
 
 var scheduleNames = []string{Flat, OneCycle, Cosine, Linear, StepDecay, FlatCosine, FineTune}
 
+// ScheduleNames lists the words a recipe may say.
+func ScheduleNames() []string { return append([]string(nil), scheduleNames...) }
+
 // fastai's fit_one_cycle, fit_flat_cos and fine_tune, with their defaults.
 const (
 	cycleDiv      = 25.0 // the first rate is lr/cycleDiv

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -12,15 +14,15 @@ import (
 // are shown from the article's recipe and set nothing by themselves.
 func recipeFlags() []cli.Flag {
 	d := trainer.Article()
-	return []cli.Flag{
-		&cli.StringFlag{Name: "recipe", Aliases: []string{"c", "config"}, Usage: "read the recipe from `FILE`; flags override it"},
-		&cli.StringFlag{Name: "model", Usage: "network to train", Value: d.Model},
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "recipe", Aliases: []string{"c", "config"}, Usage: "read the recipe from `FILE`, or one that ships by its name (see orrery recipes); flags override it"},
+		&cli.StringFlag{Name: "model", Usage: "network to train (see orrery models), or a .yaml file of layers", Value: d.Model},
 		&cli.BoolFlag{Name: "relu", Usage: "ReLU after each convolution of cnn8", Value: d.ReLU},
 		&cli.BoolFlag{Name: "batchnorm", Usage: "BatchNorm after each convolution of cnn8", Value: d.BatchNorm},
 		&cli.IntFlag{Name: "epochs", Usage: "passes over the training split", Value: d.Epochs},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "pictures a step", Value: d.BatchSize},
 		&cli.StringFlag{Name: "lr", Usage: "learning rate (the highest one of one-cycle); train takes auto, too: what lr-find suggests", Value: number(d.LearningRate)},
-		&cli.StringFlag{Name: "schedule", Usage: "one-cycle or flat", Value: d.Schedule},
+		&cli.StringFlag{Name: "schedule", Usage: strings.Join(trainer.ScheduleNames(), ", "), Value: d.Schedule},
 		&cli.Float64Flag{Name: "weight-decay", Usage: "decoupled weight decay", Value: d.WeightDecay},
 		&cli.Float64Flag{Name: "valid-pct", Usage: "fraction of pictures held out", Value: d.ValidPct},
 		&cli.Int64Flag{Name: "seed", Usage: "seed of weights, order and augmentation, and of the split unless --split-seed is given", Value: d.Seed},
@@ -35,7 +37,7 @@ func recipeFlags() []cli.Flag {
 		&cli.IntFlag{Name: "workers", Aliases: []string{"j"}, Usage: "goroutines that decode and augment", DefaultText: "one per core"},
 		&cli.StringFlag{Name: "kernels", Usage: "convolutions on the CPU: own, libtorch, or auto for the faster of each shape", Value: d.Kernels},
 		&cli.IntFlag{Name: "threads", Usage: "threads that compute", DefaultText: "one per core"},
-	}
+	}, methodFlags()...)
 }
 
 // autoRate as --lr has train find the rate itself.
@@ -101,11 +103,16 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("workers", &recipe.Workers)
 	set("kernels", &recipe.Kernels)
 	set("threads", &recipe.Threads)
+	setMethod(c, set, &recipe)
 	if c.Args().Present() {
 		recipe.Data = c.Args().First()
 	}
 	if recipe.Data == "" {
 		return recipe, usagef("no data was given: a folder of class folders, a .zip of one, or the word planets")
+	}
+	var err error
+	if recipe, err = recipe.Settle(); err != nil {
+		return recipe, usageError{err}
 	}
 	if err := recipe.Validate(); err != nil {
 		return recipe, usageError{err}

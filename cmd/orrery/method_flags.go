@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/wangkuiyi/orrery/models"
+	"github.com/wangkuiyi/orrery/trainer"
+)
+
+// methodFlags are the flags of a recipe's network and method; setMethod reads them.
+func methodFlags() []cli.Flag {
+	d := trainer.Article()
+	return []cli.Flag{
+		&cli.Float64Flag{Name: "width", Usage: "multiplies the channels of cnn8 and resnet9", Value: d.Width},
+		&cli.IntFlag{Name: "depth", Usage: "convolutions of cnn8", DefaultText: "8"},
+		&cli.StringFlag{Name: "activation", Usage: "of cnn8: " + strings.Join(models.ActivationNames(), ", "), Value: d.Activation},
+		&cli.Float64Flag{Name: "dropout", Usage: "probability that a feature is dropped before the last layer", Value: d.Dropout},
+		&cli.Float64Flag{Name: "drop-path", Usage: "probability that the last residual branch is left out", Value: d.DropPath},
+		&cli.StringFlag{Name: "normalize", Usage: "auto (as the pretrained weights), " + strings.Join(models.NormalizationNames, ", "), Value: d.Normalize},
+		&cli.StringFlag{Name: "pretrained", Usage: "start from the weights in `FILE` (.safetensors, .pth, .pt)"},
+		&cli.IntFlag{Name: "freeze", Usage: "stages, from the first on, that are never trained", Value: d.Freeze},
+		&cli.IntFlag{Name: "freeze-epochs", Usage: "epochs, from the first on, that train the head alone", Value: d.FreezeEpochs},
+		&cli.IntFlag{Name: "fine-tune", Usage: "fastai's fine_tune: one frozen epoch (or --freeze-epochs), then `N` with all stages, with half and sliced rates"},
+		&cli.Float64Flag{Name: "lr-ratio", Usage: "the head's learning rate over the first stage's", Value: d.LRRatio},
+		&cli.StringFlag{Name: "loss", Usage: "cross-entropy, focal or bce", Value: d.Loss},
+		&cli.Float64Flag{Name: "label-smoothing", Usage: "share of the target spread over all classes", Value: d.LabelSmoothing},
+		&cli.Float64Flag{Name: "focal-gamma", Usage: "exponent of the focal loss", Value: d.FocalGamma},
+		&cli.StringFlag{Name: "loss-weights", Usage: "none, or balanced: losses weigh the inverse of their class's frequency", Value: d.LossWeights},
+		&cli.StringFlag{Name: "optimizer", Aliases: []string{"opt"}, Usage: strings.Join(trainer.OptimizerNames(), ", "), Value: d.Optimizer},
+		&cli.IntFlag{Name: "lookahead", Usage: "move weights halfway back every N steps; 0 never", Value: d.Lookahead},
+		&cli.IntFlag{Name: "accumulate", Usage: "batches whose gradients are summed for a step", Value: d.Accumulate},
+		&cli.Float64Flag{Name: "clip-norm", Usage: "limit of the gradients' norm; 0 none", Value: d.ClipNorm},
+		&cli.Float64Flag{Name: "ema", Usage: "decay of the average of weights that is validated and saved; 0 none", Value: d.EMA},
+		&cli.Float64Flag{Name: "warmup-epochs", Usage: "epochs on which the rate rises before the schedule", Value: d.WarmupEpochs},
+		&cli.Float64Flag{Name: "step-epochs", Usage: "of the schedule step: epochs between two drops", Value: d.StepEpochs},
+		&cli.Float64Flag{Name: "step-gamma", Usage: "of the schedule step: the rate's factor at a drop", Value: d.StepGamma},
+		&cli.Float64Flag{Name: "mixup", Usage: "blend pictures with weights from Beta(A, A); 0 does not", Value: d.MixUp},
+		&cli.Float64Flag{Name: "cutmix", Usage: "paste pictures into each other, areas from Beta(A, A); 0 does not", Value: d.CutMix},
+		&cli.IntFlag{Name: "start-size", Usage: "pixels of the first epoch, growing to --size; 0 does not", Value: d.StartSize},
+		&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a better one; 0 never", Value: d.Patience},
+		&cli.StringFlag{Name: "best-by", Usage: strings.Join(trainer.MetricNames(), ", "), Value: d.BestBy},
+	}
+}
+
+// setMethod lays the flags that were given over a recipe.
+func setMethod(c *cli.Context, set func(name string, field any), r *trainer.Recipe) {
+	for name, field := range map[string]any{
+		"width": &r.Width, "depth": &r.Depth, "activation": &r.Activation, "dropout": &r.Dropout, "drop-path": &r.DropPath,
+		"normalize": &r.Normalize, "pretrained": &r.Pretrained, "freeze": &r.Freeze, "freeze-epochs": &r.FreezeEpochs, "lr-ratio": &r.LRRatio,
+		"loss": &r.Loss, "label-smoothing": &r.LabelSmoothing, "focal-gamma": &r.FocalGamma, "loss-weights": &r.LossWeights,
+		"optimizer": &r.Optimizer, "lookahead": &r.Lookahead, "accumulate": &r.Accumulate, "clip-norm": &r.ClipNorm, "ema": &r.EMA,
+		"warmup-epochs": &r.WarmupEpochs, "step-epochs": &r.StepEpochs, "step-gamma": &r.StepGamma,
+		"mixup": &r.MixUp, "cutmix": &r.CutMix, "start-size": &r.StartSize, "patience": &r.Patience, "best-by": &r.BestBy,
+	} {
+		set(name, field)
+	}
+	if c.IsSet("model") && !models.IsLayerFile(r.Model) {
+		r.Layers = nil
+	}
+	if c.IsSet("fine-tune") {
+		*r = r.FineTuned(c.Int("fine-tune"))
+	}
+}
