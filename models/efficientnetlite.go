@@ -169,15 +169,10 @@ func same(c *nn.Conv2dModule, x torch.Tensor) torch.Tensor {
 	return c.Forward(x)
 }
 
-// initialiseLite draws as TensorFlow's EfficientNet does: convolutions N(0, 2/fan out), linear layers
-// U(+-1/sqrt(fan out)).
+// initialiseLite draws convolutions from N(0, 2/fan out), as TensorFlow's EfficientNet does. The head
+// keeps PyTorch's initialisation: TensorFlow's, U(+-1/sqrt(fan out)), makes the loss of a head for few classes start at ten.
 func initialiseLite(m nn.IModule) {
-	switch m := m.(type) {
-	case *nn.Conv2dModule:
-		initializer.Normal(&m.Weight, 0, math.Sqrt(2/float64(m.KernelSize*m.KernelSize*m.OutChannels/m.Groups)))
-	case *nn.LinearModule:
-		bound := 1 / math.Sqrt(float64(m.OutFeatures))
-		initializer.Uniform(&m.Weight, -bound, bound)
-		zeros(&m.Bias)
+	if c, ok := m.(*nn.Conv2dModule); ok {
+		initializer.Normal(&c.Weight, 0, math.Sqrt(2/float64(c.KernelSize*c.KernelSize*c.OutChannels/c.Groups)))
 	}
 }
