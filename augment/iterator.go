@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/wangkuiyi/orrery/data"
@@ -36,7 +37,9 @@ type Iterator struct {
 
 // plan is a batch being made.
 type plan struct {
-	positions []int
+	positions []int // of this shard
+	whole     int   // pictures of the batch, those of other shards included
+	dropped   []int // slots of a sharded batch that stay empty
 	params    []Params
 	area      bool
 	buffer    *buffer
@@ -117,12 +120,12 @@ func (it *Iterator) shutdown() {
 func (it *Iterator) deliver() *Batch {
 	p := it.plans[0]
 	it.plans = it.plans[1:]
-	n := len(p.positions)
-	it.order = it.order[n:]
-	it.planned -= n
+	it.order = it.order[p.whole:]
+	it.planned -= p.whole
 	it.delivered++
-	it.given += n
+	it.given += p.whole
 	l := it.l
+	n := len(p.positions)
 	b := &Batch{
 		Data: p.buffer.bytes[:n*l.pipeline.Elements()*l.options.Dtype.Bytes()], Dtype: l.options.Dtype, Labels: make([]int64, n), Indices: make([]int, n),
 		N: n, Size: l.pipeline.size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
@@ -139,7 +142,34 @@ func (it *Iterator) deliver() *Batch {
 			b.Mix.Labels[i] = b.Labels[j]
 		}
 	}
+	b.drop(p.dropped)
 	return b
+}
+
+// drop closes the gaps that pictures without content left.
+func (b *Batch) drop(slots []int) {
+	if len(slots) == 0 {
+		return
+	}
+	each, n := len(b.Data)/b.N, 0
+	for i := range b.N {
+		if slices.Contains(slots, i) {
+			continue
+		}
+		copy(b.Data[n*each:(n+1)*each], b.Data[i*each:(i+1)*each])
+		b.Labels[n], b.Indices[n] = b.Labels[i], b.Indices[i]
+		if b.Mix != nil {
+			b.Mix.Labels[n] = b.Mix.Labels[i]
+		}
+		n++
+	}
+	if b.Images != nil {
+		b.Images = b.Images[:len(b.Images)/b.N*n]
+	}
+	b.Data, b.Labels, b.Indices, b.N = b.Data[:n*each], b.Labels[:n], b.Indices[:n], n
+	if b.Mix != nil {
+		b.Mix.Labels = b.Mix.Labels[:n]
+	}
 }
 
 // size is the number of samples of the next plan, 0 when there is none.
@@ -189,8 +219,10 @@ func (it *Iterator) take() *task {
 func (it *Iterator) plan(b *buffer) {
 	l := it.l
 	n := it.size()
-	p := &plan{positions: it.order[it.planned : it.planned+n : it.planned+n], params: make([]Params, n), buffer: b, left: n}
-	for i, at := range p.positions {
+	whole := it.order[it.planned : it.planned+n : it.planned+n]
+	from, to := l.share(n)
+	p := &plan{positions: whole[from:to:to], whole: n, params: make([]Params, n), buffer: b, left: to - from, ready: to == from}
+	for i, at := range whole {
 		if l.options.Train {
 			seed := l.options.Seed
 			if l.cumulative != nil { // a picture drawn twice does not come twice the same
@@ -201,10 +233,11 @@ func (it *Iterator) plan(b *buffer) {
 			p.params[i] = Neutral()
 		}
 	}
-	p.area = l.pipeline.AreaStep(p.params)
+	p.area = l.pipeline.AreaStep(p.params) // the whole batch decides
+	p.params = p.params[from:to]
 	if l.options.shuffles() && l.pipeline.mixer != nil {
 		d := drawer{generator(l.options.Seed, it.epoch, -1-it.delivered-len(it.plans))}
-		p.mix = d.mixture(l.pipeline.mixer, n, l.pipeline.size)
+		p.mix = d.mixture(l.pipeline.mixer, to-from, l.pipeline.size)
 	}
 	it.plans = append(it.plans, p)
 	it.planned += n
@@ -237,6 +270,15 @@ func (it *Iterator) done(t *task) {
 	}
 }
 
+// drop leaves a failed sample of a sharded batch out, whose order the other shards have, too.
+func (it *Iterator) drop(t *task, each int) {
+	it.mu.Lock()
+	t.p.dropped = append(t.p.dropped, t.slot)
+	it.mu.Unlock()
+	clear(t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]) // MixUp reads it
+	it.done(t)
+}
+
 // replan drops the plans from that of a failed sample on; they are made again without it.
 func (it *Iterator) replan(t *task) {
 	var idle []*buffer
@@ -253,7 +295,7 @@ func (it *Iterator) replan(t *task) {
 	} else {
 		start := 0
 		for _, p := range it.plans[:from] {
-			start += len(p.positions)
+			start += p.whole
 		}
 		for _, p := range it.plans[from:] {
 			p.cancelled = true
@@ -301,7 +343,11 @@ func (it *Iterator) work() {
 		}
 		if err != nil {
 			l.markBad(at, err)
-			it.replan(t)
+			if l.sharded() {
+				it.drop(t, each)
+			} else {
+				it.replan(t)
+			}
 			continue
 		}
 		out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]

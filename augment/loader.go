@@ -45,6 +45,10 @@ type LoaderOptions struct {
 	// Weights, if given, are proportional to how often each picture of the indices is drawn, with
 	// replacement, in training; see [BalancedWeights].
 	Weights []float64
+	// Shard and Shards: this loader hands out part Shard (from 0 on) of Shards of each batch of
+	// BatchSize, and the loaders of the other parts hand out the rest, each picture once. A part
+	// misses pictures that turn out unreadable in the epoch; see [Loader.Found]. 0 Shards: whole batches.
+	Shard, Shards int
 	// Alloc gives the memory of a batch, such as pinned memory, and what frees it; nil: pages from the
 	// operating system.
 	Alloc func(bytes int) (memory []byte, free func(), err error)
@@ -68,9 +72,12 @@ type Loader struct {
 	// cumulative sums of the weights; nil: every picture once.
 	cumulative []float64
 
-	mu   sync.Mutex
-	bad  map[int]bool // positions in indices that cannot be decoded
-	skip sync.Mutex   // serialises OnSkip
+	mu  sync.Mutex
+	bad map[int]bool // positions in indices that cannot be decoded
+	// found are those that a sharded loader came upon: they count from SetUnreadable on, so that the
+	// loaders of all shards go on with the same order.
+	found map[int]bool
+	skip  sync.Mutex // serialises OnSkip
 }
 
 // NewLoader makes a loader over the pictures src has at indices; labels[k] belongs to indices[k].
@@ -93,6 +100,10 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, fmt.Errorf("loader: batch size %d is larger than the %d training pictures", o.BatchSize, len(indices))
 	case o.Workers < 0 || o.Prefetch < 0:
 		return nil, fmt.Errorf("loader: %d workers, prefetch %d: want none below 0", o.Workers, o.Prefetch)
+	case o.Shards < 0 || o.Shard < 0 || o.Shard >= max(o.Shards, 1):
+		return nil, fmt.Errorf("loader: shard %d of %d: want one of 0 to %d", o.Shard, o.Shards, max(o.Shards, 1)-1)
+	case o.Train && o.Shards > o.BatchSize:
+		return nil, fmt.Errorf("loader: a batch of %d cannot be divided among %d shards", o.BatchSize, o.Shards)
 	case o.Layout != NCHW && o.Layout != NHWC:
 		return nil, fmt.Errorf("loader: layout %d is neither NCHW nor NHWC", o.Layout)
 	case o.Dtype < Float32 || o.Dtype > Uint8:
@@ -105,10 +116,13 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, err
 	}
 	o.BatchSize = min(o.BatchSize, len(indices))
+	o.Shards = max(o.Shards, 1)
+	share := (o.BatchSize + o.Shards - 1) / o.Shards
 	return &Loader{
 		pipeline: p, source: src, indices: indices, labels: labels, options: o,
-		buffers:    newBufferPool(o.Dtype.Bytes()*o.BatchSize*p.Elements(), o.Prefetch+1, o.Alloc),
+		buffers:    newBufferPool(o.Dtype.Bytes()*share*p.Elements(), o.Prefetch+1, o.Alloc),
 		bad:        map[int]bool{},
+		found:      map[int]bool{},
 		cumulative: cumulative,
 	}, nil
 }
@@ -161,8 +175,12 @@ func (l *Loader) readable(order []int) []int {
 // markBad remembers that a position cannot be decoded and tells OnSkip the first time.
 func (l *Loader) markBad(position int, err error) {
 	l.mu.Lock()
-	known := l.bad[position]
-	l.bad[position] = true
+	known := l.bad[position] || l.found[position]
+	if l.sharded() {
+		l.found[position] = true
+	} else {
+		l.bad[position] = true
+	}
 	l.mu.Unlock()
 	if !known && l.options.OnSkip != nil {
 		l.skip.Lock()
@@ -216,6 +234,29 @@ func (l *Loader) Unreadable() []int {
 	out := make([]int, 0, len(l.bad))
 	for at := range l.bad {
 		out = append(out, l.indices[at])
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (l *Loader) sharded() bool { return l.options.Shards > 1 }
+
+// share is this loader's part of a batch of n pictures.
+func (l *Loader) share(n int) (from, to int) {
+	return l.options.Shard * n / l.options.Shards, (l.options.Shard + 1) * n / l.options.Shards
+}
+
+// Found lists, in rising order, the pictures that a sharded loader found unreadable and that its epochs
+// still hold. Gathered from the loaders of all shards and given to each one's SetUnreadable between two
+// epochs, they are left out from then on.
+func (l *Loader) Found() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]int, 0, len(l.found))
+	for at := range l.found {
+		if !l.bad[at] {
+			out = append(out, l.indices[at])
+		}
 	}
 	slices.Sort(out)
 	return out

@@ -133,7 +133,7 @@ func prune(dir string, keep int) error {
 // Only the owner of the run's lock may call it.
 func removeTemporaries(dir string) error {
 	var errs []error
-	for _, pattern := range []string{"*.tmp-*", filepath.Join(checkpointsDir, "*.tmp-*")} {
+	for _, pattern := range []string{"*.tmp-*", filepath.Join("*", "*.tmp-*")} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		errs = append(errs, err)
 		for _, path := range found {

@@ -72,7 +72,7 @@ func FreshDir(base string) (string, error) {
 
 // NewRun makes dir a run folder for recipe. A folder that holds a run already is refused.
 func NewRun(dir string, recipe Recipe) (*Run, error) {
-	if _, err := os.Stat(filepath.Join(dir, recipeFile)); err == nil {
+	if HoldsRun(dir) {
 		return nil, fmt.Errorf("run folder %s holds a run already; continue it with --resume %s or give another --output", dir, dir)
 	}
 	return RestartRun(dir, recipe)
@@ -242,9 +242,14 @@ func sixDecimals(x float64) string { return strconv.FormatFloat(x, 'f', 6, 64) }
 
 // Unfinished reports whether dir holds a run that stopped before its end.
 func Unfinished(dir string) bool {
-	_, noRecipe := os.Stat(filepath.Join(dir, recipeFile))
 	_, noResult := os.Stat(filepath.Join(dir, resultFile))
-	return noRecipe == nil && noResult != nil
+	return HoldsRun(dir) && noResult != nil
+}
+
+// HoldsRun reports whether dir holds a run, finished or not.
+func HoldsRun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, recipeFile))
+	return err == nil
 }
 
 // RunRecipe is the recipe that the run in dir was begun with.

@@ -139,10 +139,14 @@ func (j *training) resume(c *cli.Context, dir string) (err error) {
 	return err
 }
 
-// unfinishedRun finds the run that --resume auto continues: --output when it
-// is given, else the newest run of this data; "" when there is none to continue.
+// unfinishedRun finds the run that --resume auto continues: the one in --output
+// when it is given, which may lack no more than its report, else the newest
+// unfinished run of this data; "" when there is none to continue.
 func unfinishedRun(c *cli.Context, recipe trainer.Recipe) (string, error) {
 	candidates := []string{c.String("output")}
+	if candidates[0] != "" && trainer.HoldsRun(candidates[0]) {
+		return candidates[0], nil
+	}
 	if candidates[0] == "" {
 		base := filepath.Join("runs", runName(recipe.Data))
 		fresh, err := trainer.FreshDir(base)

@@ -27,6 +27,8 @@ need libturbojpeg0-dev header turbojpeg.h
 need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
 if [ "${1:-build}" = test ]; then
+  # Tests that let system calls fail.
+  need strace command -v strace
   need npm command -v npm
   # Ubuntu's package of that name is a shim for snap, which a container lacks; the page tests say so and skip there.
   need dataset-fashion-mnist test -e /usr/share/datasets/fashion-mnist
