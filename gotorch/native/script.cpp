@@ -169,7 +169,7 @@ cgt_rl cgt_trace_end(cgt_t output, cgt_rs* graph) {
                 "the result does not come from operations that can be recorded");
     state->graph->registerOutput(state->getValue(t));
     GraphWriter writer;
-    *graph = bytes(writer.write(*state->graph));
+    *graph = text([&] { return writer.write(*state->graph); });
     return std::move(writer.tensors);
   });
   jit::tracer::setTracingState(nullptr);
