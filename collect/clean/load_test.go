@@ -144,7 +144,7 @@ func TestBodiesKeepMemoryFlat(t *testing.T) {
 			body     io.Reader
 			want     int
 		}{
-			{far, "", io.LimitReader(zeros{}, far), 413}, {-1, "", io.LimitReader(zeros{}, far), 413}, {int64(bomb.Len()), "gzip", bytes.NewReader(bomb.Bytes()), 415},
+			{far, "", io.LimitReader(zeros{}, far), 413}, {-1, "", io.LimitReader(zeros{}, far), 413}, {int64(bomb.Len()), "gzip", bytes.NewReader(bomb.Bytes()), 413},
 		} {
 			if status := post(one.body, one.length, one.encoding); status != one.want && status != 0 {
 				t.Errorf("a body of %d bytes, encoding %q, answered %d, want %d", one.length, one.encoding, status, one.want)

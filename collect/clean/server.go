@@ -155,7 +155,7 @@ type stepEvent struct {
 
 func (s *server) step(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Content-Encoding") != "" {
-		refuse(w, http.StatusUnsupportedMediaType, errors.New("send the step as it is, not packed"))
+		refuse(w, http.StatusRequestEntityTooLarge, errors.New("send the step as it is, not packed: what a packed one unfolds to has no bound"))
 		return
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
