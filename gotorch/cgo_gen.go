@@ -113,6 +113,8 @@ package gotorch
 // #cgo nocallback cgt_optimizer_set_state
 // #cgo noescape cgt_conv_chain
 // #cgo nocallback cgt_conv_chain
+// #cgo noescape cgt_activation_statistics
+// #cgo nocallback cgt_activation_statistics
 // #cgo noescape cgt_kernels_set
 // #cgo nocallback cgt_kernels_set
 // #cgo noescape cgt_kernels_choices

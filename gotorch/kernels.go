@@ -34,6 +34,9 @@ type ConvStage struct {
 	Momentum, Eps                        float64
 	// Training normalises with the batch's statistics and moves the running ones by Momentum.
 	Training bool
+	// ObserveConv and ObserveNorm, where given, are rows that ActivationStatistics would write of the
+	// convolution's and the BatchNorm's result. They change no result.
+	ObserveConv, ObserveNorm Tensor
 }
 
 func (s ConvStage) c() C.cgt_stage {
@@ -44,6 +47,7 @@ func (s ConvStage) c() C.cgt_stage {
 		running_mean: s.RunningMean.orNil(op), running_var: s.RunningVar.orNil(op),
 		stride: pair(s.Stride), padding: pair(s.Padding), dilation: pair(s.Dilation),
 		groups: C.int64_t(s.Groups), momentum: C.double(s.Momentum), eps: C.double(s.Eps), training: cbool(s.Training),
+		observe_conv: s.ObserveConv.orNil(op), observe_norm: s.ObserveNorm.orNil(op),
 	}
 }
 
@@ -61,6 +65,19 @@ func ConvChain(x Tensor, stages []ConvStage, residual Tensor) Tensor {
 	runtime.KeepAlive(stages)
 	runtime.KeepAlive(residual)
 	return born(r, "ConvChain")
+}
+
+// Statistics is the length of a row of activation statistics: mean, standard deviation (unbiased),
+// the fraction of values <= 0.05, and the counts of 40 equal bins over [0, 10].
+const Statistics = 3 + 40
+
+// ActivationStatistics writes the statistics of t's values to row, (Statistics) Double on t's device:
+// what fastai's ActivationStats(with_hist=True) keeps. On the CPU that is one pass over the values; on
+// another device nothing waits for it.
+func ActivationStatistics(t, row Tensor) {
+	check(C.cgt_activation_statistics(t.c("ActivationStatistics"), row.c("ActivationStatistics")), "ActivationStatistics")
+	runtime.KeepAlive(t.T)
+	runtime.KeepAlive(row.T)
 }
 
 // kernelModes are the words SetKernels knows, by their number in the native library.

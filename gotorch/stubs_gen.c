@@ -121,6 +121,8 @@ static char* (*p_cgt_optimizer_set_state)(cgt_optimizer* o, int64_t param, cgt_t
 char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first, cgt_t second) { return p_cgt_optimizer_set_state(o, param, step, first, second); }
 static cgt_rt (*p_cgt_conv_chain)(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual) { cgt_rt r = p_cgt_conv_chain(x, stages, n, residual); r.scope = gt_scope; return r; }
+static char* (*p_cgt_activation_statistics)(cgt_t t, cgt_t out);
+char* cgt_activation_statistics(cgt_t t, cgt_t out) { return p_cgt_activation_statistics(t, out); }
 static char* (*p_cgt_kernels_set)(int64_t mode, const char* choice_file);
 char* cgt_kernels_set(int64_t mode, const char* choice_file) { return p_cgt_kernels_set(mode, choice_file); }
 static cgt_rs (*p_cgt_kernels_choices)(void);
@@ -883,6 +885,7 @@ const gt_entry gt_entries[] = {
     {"cgt_optimizer_state", (void**)&p_cgt_optimizer_state},
     {"cgt_optimizer_set_state", (void**)&p_cgt_optimizer_set_state},
     {"cgt_conv_chain", (void**)&p_cgt_conv_chain},
+    {"cgt_activation_statistics", (void**)&p_cgt_activation_statistics},
     {"cgt_kernels_set", (void**)&p_cgt_kernels_set},
     {"cgt_kernels_choices", (void**)&p_cgt_kernels_choices},
     {"cgt_kernels_instructions", (void**)&p_cgt_kernels_instructions},

@@ -173,9 +173,12 @@ var heatScale = func() color.Palette {
 
 // A ModuleState is how a module's output looked in the last steps.
 type ModuleState struct {
-	Module              string  `json:"module"`
-	Mean, Std, NearZero float64 // means over the last tenth of the steps, at least one
-	Dead                bool    // more than 95 % near zero
+	Module string `json:"module"`
+	// Means over the last tenth of the steps, at least one.
+	Mean     float64 `json:"mean"`
+	Std      float64 `json:"std"`
+	NearZero float64 `json:"near_zero"`
+	Dead     bool    `json:"dead"` // more than 95 % near zero
 }
 
 // Summary tells for every module how it ended.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	torch "github.com/wangkuiyi/gotorch"
+	"github.com/wangkuiyi/gotorch/nn"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -76,7 +77,9 @@ type fit struct {
 	skipped    map[int]error // pictures that could not be decoded, by index
 	evaluation *Evaluation   // of the last epoch
 	began      time.Time
-	looked     time.Time // for a request to stop
+	looked     time.Time    // for a request to stop
+	observer   *nn.Observer // nil: nobody wants activation statistics
+	health     health
 	complained time.Time // about the run folder
 	saver      *saver    // nil where another process writes
 
@@ -114,6 +117,9 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (resu
 	err = withFit(recipe, set, o, early, func(f *fit) error {
 		f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
 			"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
+		if err := f.observe(); err != nil {
+			return err
+		}
 		if f.Run != nil {
 			f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
 			defer f.saver.wait() //nolint:errcheck // it was said in the log
@@ -416,7 +422,11 @@ func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) er
 		w.StepEnds(record)
 	}
 	f.goOn(f.Run.addStep(record))
-	return nil
+	f.health.seeLoss(f.Log, record.Step, len(f.set.Classes), loss)
+	if err := f.tellLayers(record.Step); err != nil {
+		return fmt.Errorf("activations of step %d: %w", record.Step, err)
+	}
+	return f.tellBatch(record.Step, batch)
 }
 
 // optimiseBatch takes one step, unless take refuses the batch's loss, and gives that loss.

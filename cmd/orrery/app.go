@@ -72,7 +72,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 
 func verbs() []*cli.Command {
 	commands := []*cli.Command{
-		trainCommand(), ladderCommand(), lrFindCommand(), evaluateCommand(), interpretCommand(), predictCommand(), reportCommand(),
+		trainCommand(), ladderCommand(), lrFindCommand(), evaluateCommand(), interpretCommand(), activationsCommand(), predictCommand(), reportCommand(),
 		compareCommand(), watchCommand(), dataCommand(), planetsCommand(),
 		collectCommand(), cleanCommand(), packCommand(), unpackCommand(),
 		modelsCommand(), recipesCommand(), sweepCommand(), exportCommand(), benchCommand(), doctorCommand(),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -21,7 +22,7 @@ func trainCommand() *cli.Command {
 		Name:      "train",
 		Usage:     "train one model and write a run folder with its report",
 		ArgsUsage: "DATA",
-		Flags: append(append(recipeFlags(), durableFlags()...),
+		Flags: append(slices.Concat(recipeFlags(), durableFlags(), seeingFlags()),
 			outputFlag("runs/NAME, then NAME-2, ..."),
 			storeFlag(),
 			&cli.BoolFlag{Name: "print-recipe", Usage: "print the recipe and stop"},
@@ -129,10 +130,21 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 		return nil, err
 	}
 	defer logFile.Close()
+	step := 0
+	if j.checkpoint != nil {
+		step = j.checkpoint.Step()
+	}
+	seen, err := openSeeing(c, folder, step, log)
+	if err != nil {
+		return nil, err
+	}
+	defer seen.close(c)
+	watchers = append(watchers, seen.watchers...)
 	result, err = trainer.Fit(c.Context, j.recipe, set, trainer.Options{
 		Run: folder, Pictures: pictures, Resume: j.checkpoint, CarryFrom: j.carryFrom, Watchers: watchers, Log: log,
 		Saving: j.saving, OnNaN: j.onNaN, Started: started, Commit: commit, Command: os.Args,
 	})
+	seen.finishLayers()
 	if errors.Is(err, trainer.ErrStopped) {
 		return nil, fmt.Errorf("%w; continue with: orrery train --resume %s", err, j.dir)
 	}
@@ -143,5 +155,6 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 		log.Warn("a picture of the report is missing", "reason", err)
 	}
 	_, err = report.Write(j.dir)
+	writeRecords(c, j.dir, log)
 	return result, err
 }

@@ -170,8 +170,10 @@ typedef struct {
   int64_t groups;
   double momentum, eps;
   int8_t training;
+  cgt_t observe_conv, observe_norm;
 } cgt_stage;
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
+char* cgt_activation_statistics(cgt_t t, cgt_t out);
 char* cgt_kernels_set(int64_t mode, const char* choice_file);
 cgt_rs cgt_kernels_choices(void);
 cgt_rs cgt_kernels_instructions(void);

@@ -1,5 +1,6 @@
 // The C face of kernels/conv_block.h.
 
+#include "kernels/activation.h"
 #include "kernels/conv_block.h"
 #include "shim.h"
 
@@ -23,6 +24,8 @@ static kernels::Stage stage(const cgt_stage& s) {
   k.training = s.training != 0;
   k.momentum = s.momentum;
   k.eps = s.eps;
+  k.observe_conv = T(s.observe_conv);
+  k.observe_norm = T(s.observe_norm);
   return k;
 }
 
@@ -35,6 +38,10 @@ cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residua
     for (int64_t i = 0; i < n; i++) list.push_back(stage(stages[i]));
     return kernels::conv_chain(T(x), list, T(residual));
   });
+}
+
+char* cgt_activation_statistics(cgt_t t, cgt_t out) {
+  return nothing([&] { kernels::activation_statistics(T(t), T(out)); });
 }
 
 char* cgt_kernels_set(int64_t mode, const char* choice_file) {

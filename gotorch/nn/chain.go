@@ -113,7 +113,7 @@ func (c *Conv2dModule) stage() torch.ConvStage {
 	both := func(x int64) [2]int64 { return [2]int64{x, x} }
 	return torch.ConvStage{
 		Weight: c.Weight, Bias: c.Bias, Groups: c.Groups,
-		Stride: both(c.Stride), Padding: both(c.Padding), Dilation: both(c.Dilation),
+		Stride: both(c.Stride), Padding: both(c.Padding), Dilation: both(c.Dilation), ObserveConv: c.observed(),
 	}
 }
 
@@ -121,6 +121,7 @@ func (c *Conv2dModule) stage() torch.ConvStage {
 func (b *BatchNorm2dModule) complete(stage *torch.ConvStage) {
 	stage.Gamma, stage.Beta, stage.Momentum, stage.Eps = b.Weight, b.Bias, b.Momentum, b.Eps
 	stage.Training = b.countStep()
+	stage.ObserveNorm = b.observed()
 	if b.TrackRunningStats {
 		stage.RunningMean, stage.RunningVar = b.RunningMean, b.RunningVar
 	}

@@ -36,6 +36,9 @@ func (m *Module) Forwarded(input, output torch.Tensor) torch.Tensor {
 
 // forwarded calls the hooks of a layer that made output of input, and returns output.
 func (m *Module) forwarded(input, output torch.Tensor) torch.Tensor {
+	if row := m.observed(); row.T != nil {
+		torch.ActivationStatistics(output, row)
+	}
 	for _, e := range m.hooks {
 		e.call(m.outer, input, output)
 	}

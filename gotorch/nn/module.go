@@ -40,6 +40,7 @@ type Module struct {
 	isTraining bool
 	name       string
 	hooks      []*hookEntry
+	row        torch.Tensor // where statistics of what it returns in training go, or none; see Observe
 }
 
 // Init connects a module with the struct it is embedded in; every constructor calls it:

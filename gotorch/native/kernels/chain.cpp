@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "activation.h"
 #include "layer.h"
 #include "recycle.h"
 #include "reference.h"
@@ -133,8 +134,9 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
   ForwardArgs f{};
   f.shape = q, f.input = input_of(x, producer), f.weight = weight_of(q, s.weight);
   f.bias = data(bias), f.relu = relu_first(s.order), f.out = result.raw.mutable_data_ptr<float>();
+  f.keep_negative = f.relu && s.observed();
   if (state.batch_statistics) f.mean = &mean, f.variance = &variance;
-  *finished = finish && !state.batch_statistics;
+  *finished = finish && !state.batch_statistics && !s.observed();
   if (*finished) {
     if (state.norm()) f.scale = state.scale.data(), f.offset = state.offset.data();
     f.residual = data(residual), f.relu_last = relu_last(s.order);
@@ -148,6 +150,10 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
       move_running(s.running_var, s.momentum, variance, count / (count - 1));
     }
   }
+  if (s.observed())
+    observe_stage(f.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), q.k, f.relu,
+                  state.norm() ? state.scale.data() : nullptr,
+                  state.norm() ? state.offset.data() : nullptr, s.observe_conv, s.observe_norm);
   return result;
 }
 

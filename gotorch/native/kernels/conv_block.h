@@ -48,6 +48,10 @@ struct Stage {
   bool training = false;
   double momentum = 0.1;
   double eps = 1e-5;
+  // Where to write statistics (activation.h) of the convolution's and of the BatchNorm's result;
+  // undefined: not wanted. They change no result.
+  at::Tensor observe_conv, observe_norm;
+  bool observed() const { return observe_conv.defined() || observe_norm.defined(); }
 };
 
 // y = the stages applied to x [n, c, h, w] in turn. residual, if defined, has y's shape and is added to

@@ -9,6 +9,7 @@
 
 #include "pass_data_gradient.h"
 #include "pass_forward.h"
+#include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
@@ -62,6 +63,7 @@ const KernelTable avx2_kernels = {
     weight_gradient_any,
     normalise<Avx2>,
     reduce_gradient<Avx2>,
+    observe<Avx2>,
 };
 
 }  // namespace gotorch::kernels

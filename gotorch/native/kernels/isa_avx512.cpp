@@ -11,6 +11,7 @@
 
 #include "pass_data_gradient.h"
 #include "pass_forward.h"
+#include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
@@ -94,6 +95,7 @@ const KernelTable avx512_kernels = {
     weight_gradient_any,
     normalise<Avx512>,
     reduce_gradient<Avx512>,
+    observe<Avx512>,
 };
 
 }  // namespace gotorch::kernels

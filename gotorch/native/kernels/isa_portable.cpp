@@ -2,6 +2,7 @@
 #include "kernels.h"
 #include "pass_data_gradient.h"
 #include "pass_forward.h"
+#include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
@@ -43,6 +44,7 @@ const KernelTable portable_kernels = {
     weight_gradient<Portable, 4, 2>,
     normalise<Portable>,
     reduce_gradient<Portable>,
+    observe<Portable>,
 };
 
 }  // namespace gotorch::kernels

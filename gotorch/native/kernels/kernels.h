@@ -52,6 +52,7 @@ struct Forward {
   const float* weight;  // [panel][r][s*c][width]
   const float* bias;    // padded to whole panels
   bool relu;
+  bool keep_negative;  // with relu: out is from before it, the statistics from after it
   float* out;  // whole tensor, NHWC, k channels
   // Statistics of the block's part of out, k padded each, zero before, or null: the mean and the sum
   // of squared deviations from it.
@@ -114,6 +115,26 @@ struct ReduceGradient {
   double *sum, *dot;  // null: mask only
 };
 
+// What is counted of activations; see activation.h. sum and square are of value - shift.
+struct ValueCounts {
+  static constexpr int kSlots = 42;  // bins of 1/4 from 0 on, exactly 10, all else
+  double sum = 0, square = 0;
+  long long near_zero = 0;
+  long long bins[kSlots] = {};
+};
+
+// One pass over NHWC data: conv counts raw, then a ReLU in place if there is one, then norm counts
+// raw*scale + offset. A null is not wanted.
+struct Observe {
+  ptrdiff_t pixels;
+  int channels;
+  float* raw;
+  bool relu;
+  const float *scale, *offset;
+  float shift;  // of conv's sums; norm's is 0
+  ValueCounts *conv, *norm;
+};
+
 struct KernelTable {
   const char* name;
   int (*width)(int channels);                 // channels in a panel for a layer with this many
@@ -125,6 +146,7 @@ struct KernelTable {
   void (*weight_gradient)(const WeightGradient&);
   void (*normalise)(const Normalise&);
   void (*reduce_gradient)(const ReduceGradient&);
+  void (*observe)(const Observe&);
 };
 
 extern const KernelTable portable_kernels;

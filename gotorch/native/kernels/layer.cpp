@@ -132,7 +132,7 @@ void forward_layer(const ForwardArgs& a) {
       f.shape = q, f.block = b, f.width = width;
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
       f.x = x, f.segment = segment.data(), f.weight = weight.get(), f.bias = bias.data();
-      f.relu = a.relu, f.out = a.out;
+      f.relu = a.relu, f.keep_negative = a.keep_negative, f.out = a.out;
       if (stats) f.mean = means.of(i), f.squares = squares.of(i);
       f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
       isa.forward(f);

@@ -35,6 +35,7 @@ struct ForwardEpilogue {
   }
 
   GOTORCH_INLINE void finish(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
+    if (t.keep_negative) return finish_observed(acc, y, count);
     if (t.relu) {
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++)
@@ -54,6 +55,16 @@ struct ForwardEpilogue {
       for (int v = 0; v < N; v++) copy[p][v] = acc[p][v];
     for (int p = 0; p < count; p++)
       for (int v = 0; v < N; v++) put(copy[p][v], y[p] + channel + v * I::W, channel + v * I::W);
+  }
+
+  // finish with the ReLU left to the pass that observes; the statistics are the same to the bit.
+  void finish_observed(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
+    for (int p = 0; p < count; p++)
+      for (int v = 0; v < N; v++) put(acc[p][v], y[p] + channel + v * I::W, channel + v * I::W);
+    if (!t.mean) return;
+    for (int p = 0; p < P; p++)
+      for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
+    collect(acc, count);
   }
 
   GOTORCH_INLINE void put(V value, ptrdiff_t at, int c) const {
