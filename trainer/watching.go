@@ -84,11 +84,12 @@ func (f *fit) tellBatch(step int, batch *augment.Batch) error {
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 		pictures, classes := make([]image.Image, n), len(f.set.Classes)
+		mean, std := f.recipe.normalization()
 		actual, predicted, sure := make([]string, n), make([]string, n), make([]float64, n)
 		for i := range n {
 			row := logits[i*classes : (i+1)*classes]
 			best := argmax(row)
-			pictures[i] = toImage(batch.Images[i*3*batch.Size*batch.Size:], batch.Size)
+			pictures[i] = toImage(batch.Images[i*3*batch.Size*batch.Size:], batch.Size, mean, std)
 			actual[i], predicted[i], sure[i] = f.set.Classes[batch.Labels[i]], f.set.Classes[best], softmax(row)[best]
 		}
 		w.Batch(step, pictures, actual, predicted, sure)
