@@ -75,7 +75,7 @@ func verbs() []*cli.Command {
 		trainCommand(), ladderCommand(), lrFindCommand(), evaluateCommand(), interpretCommand(), activationsCommand(), predictCommand(), reportCommand(),
 		compareCommand(), watchCommand(), dataCommand(), planetsCommand(),
 		collectCommand(), cleanCommand(), packCommand(), unpackCommand(),
-		modelsCommand(), recipesCommand(), sweepCommand(), exportCommand(), benchCommand(), doctorCommand(),
+		modelsCommand(), recipesCommand(), sweepCommand(), exportCommand(), serveCommand(), benchCommand(), doctorCommand(),
 	}
 	for _, command := range commands {
 		command.OnUsageError = explainUsage
