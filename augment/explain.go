@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // Stage is one step of what [Pipeline.Explain] followed.

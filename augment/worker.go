@@ -5,8 +5,8 @@ import (
 	"image"
 	"unsafe"
 
-	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // Dtype is the element type of finished samples.

@@ -44,6 +44,8 @@ func TestEveryEntryTurnsExceptionsIntoErrors(t *testing.T) {
 	defer opt.Close()
 	opt.AddParameters([]torch.Tensor{x})
 	cuda := torch.NewDevice("cuda:97")
+	script := torch.DefineScript("def forward(self, x):\n    return x\n", nil)
+	defer script.Close()
 	entries := map[string]func(){
 		"cgt_from_blob":         func() { torch.FromBlob(x.DataPtr(), torch.Float, []int64{-1}) },
 		"cgt_copy_in":           func() { torch.CopyIn(torch.Ones([]int64{1}, false).Expand([]int64{3}), []float32{1, 2, 3}) },
@@ -91,6 +93,13 @@ func TestEveryEntryTurnsExceptionsIntoErrors(t *testing.T) {
 			p.SetData(torch.Ones([]int64{5}, false))
 			o.Step()
 		},
+		"cgt_activation_statistics": func() { torch.ActivationStatistics(x, long) },
+		"cgt_trace_begin": func() { // while another recording goes on
+			torch.Record([]torch.Tensor{x}, func() torch.Tensor { torch.Record([]torch.Tensor{x}, x.Relu); return x.Relu() })
+		},
+		"cgt_trace_end":      func() { torch.Record([]torch.Tensor{x}, func() torch.Tensor { return long }) },
+		"cgt_script_save":    func() { script.Save("no/such/folder/model.pt", nil) },
+		"cgt_script_forward": func() { script.Forward(x, x) },
 		"cgt_conv_chain": func() {
 			torch.ConvChain(x, []torch.ConvStage{{Weight: x, Groups: 1, Stride: [2]int64{1, 1}, Dilation: [2]int64{1, 1}}}, torch.Tensor{})
 		},

@@ -115,7 +115,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.stopping.Store(true)
 	s.options.Log.Info("stopping; requests under way are answered", "pictures", s.works.onTheWay.Load())
 	quiet.quiet()
-	<-served // every connection that was begun is accepted now
+	_ = <-served // every connection that was begun is accepted now
 	grace, cancel := context.WithTimeout(context.Background(), s.options.Grace)
 	defer cancel()
 	if err := h.Shutdown(grace); err != nil {

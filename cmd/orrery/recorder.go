@@ -138,7 +138,7 @@ func (s *seeing) openPage(c *cli.Context, dir string) error {
 	}
 	s.stopPage = func() {
 		cancel()
-		<-ended
+		_ = <-ended // nobody looks at a page that is being stopped
 		server.Close()
 	}
 	return nil

@@ -8,7 +8,8 @@ namespace cgt {
 namespace {
 
 // Tieleman and Hinton, 2012, with torch.optim.RMSprop's order of operations; alpha is beta2.
-void rmsprop(const cgt_options& s, at::Tensor p, at::Tensor g, at::Tensor square, at::Tensor buffer) {
+void rmsprop(const cgt_options& s, at::Tensor p, at::Tensor g, at::Tensor square,
+             at::Tensor buffer) {
   if (s.weight_decay != 0) g = g.add(p, s.weight_decay);
   square.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
   const at::Tensor root = square.sqrt().add_(s.eps);
@@ -62,7 +63,8 @@ at::Tensor orthogonal(const at::Tensor& g) {
 // torch.optim.Muon, with Nesterov's momentum; a convolution counts as a matrix with a row for each
 // output channel.
 void muon(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
-  TORCH_CHECK(p.dim() > 1, "Muon trains matrices and convolutions, not vectors; give those to AdamW");
+  TORCH_CHECK(p.dim() > 1,
+              "Muon trains matrices and convolutions, not vectors; give those to AdamW");
   buffer.lerp_(g, 1 - s.momentum);
   const at::Tensor change = g.lerp(buffer, s.momentum).flatten(1);
   const double rate =

@@ -53,7 +53,7 @@ struct Forward {
   const float* bias;    // padded to whole panels
   bool relu;
   bool keep_negative;  // with relu: out is from before it, the statistics from after it
-  float* out;  // whole tensor, NHWC, k channels
+  float* out;          // whole tensor, NHWC, k channels
   // Statistics of the block's part of out, k padded each, zero before, or null: the mean and the sum
   // of squared deviations from it.
   double *mean, *squares;

@@ -98,7 +98,8 @@ void observe(const Observe& t) {
     if (at - flushed < 1 << 30 && at < values) continue;
     if (t.conv) add_tables(conv, t.conv);
     if (t.norm) add_tables(norm, t.norm);
-    std::fill(&conv[0][0], &conv[0][0] + 4 * 48, 0), std::fill(&norm[0][0], &norm[0][0] + 4 * 48, 0);
+    std::fill(&conv[0][0], &conv[0][0] + 4 * 48, 0),
+        std::fill(&norm[0][0], &norm[0][0] + 4 * 48, 0);
     flushed = at;
   }
 }

@@ -1,12 +1,12 @@
 // The same blocks in libtorch's operations: for what own kernels do not cover, and to time them against.
 #include "reference.h"
 
-#include "activation.h"
-
 #include <ATen/ops/add.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/relu.h>
+
+#include "activation.h"
 
 namespace gotorch::kernels {
 
