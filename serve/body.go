@@ -49,7 +49,7 @@ func (h *hold) release() { h.memory.used.Add(-h.bytes) }
 // multipart form. single tells which. What it read counts into the hold.
 func (s *Server) files(w http.ResponseWriter, r *http.Request, h *hold) (list []file, single bool, err error) {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, false, refusef(http.StatusUnsupportedMediaType, "Content-Encoding %.40q is not taken; send the picture's file as it is", encoding)
+		return nil, false, refusef(http.StatusRequestEntityTooLarge, "Content-Encoding %.40q is not taken; send the picture's file as it is", encoding)
 	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "multipart/form-data" {

@@ -14,12 +14,17 @@ import (
 // begun before it was told to take no more.
 const drain = 100 * time.Millisecond
 
+// drainMost is how long that goes on at most: clients may begin connections
+// without end where the kernel takes no filter.
+const drainMost = time.Second
+
 // A quietable listener can end without dropping connections. The kernel
 // completes them before anyone accepts them, and closing a listener resets
 // those; so it first has the kernel begin none, and then takes what is left.
 type quietable struct {
 	net.Listener
-	over atomic.Bool
+	over  atomic.Bool
+	until time.Time // set before over
 }
 
 // noSYN passes a listening socket all segments but those that begin a
@@ -32,22 +37,41 @@ var noSYN = []unix.SockFilter{
 }
 
 // quiet has no more connections begin; Accept gives those that were begun and
-// then net.ErrClosed.
+// then net.ErrClosed. Where the kernel takes no filter, those begun in the last
+// moment may be reset, which their clients see before any answer.
 func (q *quietable) quiet() {
+	q.until = time.Now().Add(drainMost)
 	q.over.Store(true)
 	tcp, ok := q.Listener.(*net.TCPListener)
 	if !ok {
 		q.Close()
 		return
 	}
-	if raw, err := tcp.SyscallConn(); err == nil {
-		// Without the filter, connections begun while this one drains may be reset.
-		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-				&unix.SockFprog{Len: uint16(len(noSYN)), Filter: &noSYN[0]})
-		})
+	_ = refuseSYN(tcp)
+	q.wait(tcp)
+}
+
+// refuseSYN has the kernel drop what begins a connection to the listener.
+func refuseSYN(tcp *net.TCPListener) error {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return err
 	}
-	_ = tcp.SetDeadline(time.Now().Add(drain))
+	var refused error
+	err = raw.Control(func(fd uintptr) {
+		refused = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: uint16(len(noSYN)), Filter: &noSYN[0]})
+	})
+	return errors.Join(err, refused)
+}
+
+// wait gives the next connection some time to come.
+func (q *quietable) wait(tcp *net.TCPListener) {
+	deadline := time.Now().Add(drain)
+	if deadline.After(q.until) {
+		deadline = q.until
+	}
+	_ = tcp.SetDeadline(deadline)
 }
 
 func (q *quietable) Accept() (net.Conn, error) {
@@ -59,7 +83,7 @@ func (q *quietable) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	if tcp, ok := q.Listener.(*net.TCPListener); ok {
-		_ = tcp.SetDeadline(time.Now().Add(drain))
+		q.wait(tcp)
 	}
 	return c, err
 }

@@ -152,7 +152,7 @@ func TestBadRequests(t *testing.T) {
 	}
 	packed := request("POST", "/predict", bytes.NewReader(square(0, 1)))
 	packed.Header.Set("Content-Encoding", "gzip")
-	if w := do(s, packed); w.Code != http.StatusUnsupportedMediaType {
+	if w := do(s, packed); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("gzip: status %d", w.Code)
 	}
 	for _, top := range []string{"0", "-1", "many"} {
@@ -205,7 +205,11 @@ func TestOverload(t *testing.T) {
 	if statuses[200] < 6 || statuses[429] == 0 || statuses[200]+statuses[429] != 60 {
 		t.Errorf("statuses %v; want at least 6 of 200, the others 429", statuses)
 	}
-	if w := do(s, form(t, "/predict", make([]file, 7)...)); w.Code != http.StatusTooManyRequests {
+	seven := make([]file, 7)
+	for i := range seven {
+		seven[i] = file{"picture.png", files[0]}
+	}
+	if w := do(s, form(t, "/predict", seven...)); w.Code != http.StatusTooManyRequests {
 		t.Errorf("a form with more pictures than may wait: status %d, want 429", w.Code)
 	}
 }

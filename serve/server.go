@@ -76,6 +76,12 @@ func (s *Server) Handler() http.Handler {
 	handle := func(pattern, route string, h http.HandlerFunc) { mux.Handle(pattern, s.metrics.measured(route, h)) }
 	handle("POST /predict", "predict", s.predict)
 	handle("POST /explain", "explain", s.explain)
+	for _, path := range []string{"/predict", "/explain"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, http.StatusMethodNotAllowed, "send the picture with POST")
+		})
+	}
 	handle("GET /about", "about", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.about) })
 	handle("GET /healthz", "healthz", s.health)
 	mux.Handle("GET /metrics", s.metrics.handler())
@@ -115,7 +121,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.stopping.Store(true)
 	s.options.Log.Info("stopping; requests under way are answered", "pictures", s.works.onTheWay.Load())
 	quiet.quiet()
-	_ = <-served // every connection that was begun is accepted now
+	if err := <-served; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		s.options.Log.Warn("the listener ended early", "reason", err)
+	} // every connection that was begun is accepted now
 	grace, cancel := context.WithTimeout(context.Background(), s.options.Grace)
 	defer cancel()
 	if err := h.Shutdown(grace); err != nil {

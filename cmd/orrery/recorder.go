@@ -138,8 +138,9 @@ func (s *seeing) openPage(c *cli.Context, dir string) error {
 	}
 	s.stopPage = func() {
 		cancel()
-		_ = <-ended // nobody looks at a page that is being stopped
-		server.Close()
+		if err := errors.Join(<-ended, server.Close()); err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "watch: %v\n", err)
+		}
 	}
 	return nil
 }
