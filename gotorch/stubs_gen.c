@@ -145,6 +145,38 @@ static cgt_rt (*p_cgt_script_forward)(void* script, cgt_t* inputs, int64_t n);
 cgt_rt cgt_script_forward(void* script, cgt_t* inputs, int64_t n) { cgt_rt r = p_cgt_script_forward(script, inputs, n); r.scope = gt_scope; return r; }
 static void (*p_cgt_script_free)(void* script);
 void cgt_script_free(void* script) { p_cgt_script_free(script); }
+static cgt_rp (*p_cgt_store_new)(const char* host, int64_t port, int64_t listener, const char* prefix, int64_t timeout_ms);
+cgt_rp cgt_store_new(const char* host, int64_t port, int64_t listener, const char* prefix, int64_t timeout_ms) { return p_cgt_store_new(host, port, listener, prefix, timeout_ms); }
+static void (*p_cgt_store_free)(cgt_store* s);
+void cgt_store_free(cgt_store* s) { p_cgt_store_free(s); }
+static char* (*p_cgt_store_set)(cgt_store* s, const char* key, const char* value, int64_t n);
+char* cgt_store_set(cgt_store* s, const char* key, const char* value, int64_t n) { return p_cgt_store_set(s, key, value, n); }
+static cgt_rs (*p_cgt_store_get)(cgt_store* s, const char* key, int64_t timeout_ms);
+cgt_rs cgt_store_get(cgt_store* s, const char* key, int64_t timeout_ms) { return p_cgt_store_get(s, key, timeout_ms); }
+static cgt_ri (*p_cgt_store_check)(cgt_store* s, const char* key);
+cgt_ri cgt_store_check(cgt_store* s, const char* key) { return p_cgt_store_check(s, key); }
+static cgt_rp (*p_cgt_group_new)(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms, const char* address, const char* interface_name);
+cgt_rp cgt_group_new(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms, const char* address, const char* interface_name) { return p_cgt_group_new(s, rank, size, timeout_ms, address, interface_name); }
+static void (*p_cgt_group_free)(cgt_group* g);
+void cgt_group_free(cgt_group* g) { p_cgt_group_free(g); }
+static char* (*p_cgt_group_all_reduce)(cgt_group* g, cgt_t t, int8_t op);
+char* cgt_group_all_reduce(cgt_group* g, cgt_t t, int8_t op) { return p_cgt_group_all_reduce(g, t, op); }
+static char* (*p_cgt_group_broadcast)(cgt_group* g, cgt_t t, int64_t root);
+char* cgt_group_broadcast(cgt_group* g, cgt_t t, int64_t root) { return p_cgt_group_broadcast(g, t, root); }
+static cgt_rl (*p_cgt_group_all_gather)(cgt_group* g, cgt_t t);
+cgt_rl cgt_group_all_gather(cgt_group* g, cgt_t t) { cgt_rl r = p_cgt_group_all_gather(g, t); r.scope = gt_scope; return r; }
+static char* (*p_cgt_group_barrier)(cgt_group* g);
+char* cgt_group_barrier(cgt_group* g) { return p_cgt_group_barrier(g); }
+static char* (*p_cgt_group_sync_batch_norm)(cgt_group* g);
+char* cgt_group_sync_batch_norm(cgt_group* g) { return p_cgt_group_sync_batch_norm(g); }
+static cgt_rp (*p_cgt_reducer_new)(cgt_group* g, cgt_t* params, int64_t n, int64_t bucket_bytes);
+cgt_rp cgt_reducer_new(cgt_group* g, cgt_t* params, int64_t n, int64_t bucket_bytes) { return p_cgt_reducer_new(g, params, n, bucket_bytes); }
+static void (*p_cgt_reducer_free)(cgt_reducer* r);
+void cgt_reducer_free(cgt_reducer* r) { p_cgt_reducer_free(r); }
+static char* (*p_cgt_reducer_before_forward)(cgt_reducer* r);
+char* cgt_reducer_before_forward(cgt_reducer* r) { return p_cgt_reducer_before_forward(r); }
+static char* (*p_cgt_reducer_before_backward)(cgt_reducer* r);
+char* cgt_reducer_before_backward(cgt_reducer* r) { return p_cgt_reducer_before_backward(r); }
 static cgt_rd (*p_cgt_bench_add)(int64_t n);
 cgt_rd cgt_bench_add(int64_t n) { return p_cgt_bench_add(n); }
 static void (*p_cgt_bench_nop)(void);
@@ -897,6 +929,22 @@ const gt_entry gt_entries[] = {
     {"cgt_script_save", (void**)&p_cgt_script_save},
     {"cgt_script_forward", (void**)&p_cgt_script_forward},
     {"cgt_script_free", (void**)&p_cgt_script_free},
+    {"cgt_store_new", (void**)&p_cgt_store_new},
+    {"cgt_store_free", (void**)&p_cgt_store_free},
+    {"cgt_store_set", (void**)&p_cgt_store_set},
+    {"cgt_store_get", (void**)&p_cgt_store_get},
+    {"cgt_store_check", (void**)&p_cgt_store_check},
+    {"cgt_group_new", (void**)&p_cgt_group_new},
+    {"cgt_group_free", (void**)&p_cgt_group_free},
+    {"cgt_group_all_reduce", (void**)&p_cgt_group_all_reduce},
+    {"cgt_group_broadcast", (void**)&p_cgt_group_broadcast},
+    {"cgt_group_all_gather", (void**)&p_cgt_group_all_gather},
+    {"cgt_group_barrier", (void**)&p_cgt_group_barrier},
+    {"cgt_group_sync_batch_norm", (void**)&p_cgt_group_sync_batch_norm},
+    {"cgt_reducer_new", (void**)&p_cgt_reducer_new},
+    {"cgt_reducer_free", (void**)&p_cgt_reducer_free},
+    {"cgt_reducer_before_forward", (void**)&p_cgt_reducer_before_forward},
+    {"cgt_reducer_before_backward", (void**)&p_cgt_reducer_before_backward},
     {"cgt_bench_add", (void**)&p_cgt_bench_add},
     {"cgt_bench_nop", (void**)&p_cgt_bench_nop},
     {"cgt_op_empty", (void**)&p_cgt_op_empty},

@@ -36,7 +36,7 @@ func TestActivationsEqualFastai(t *testing.T) {
 			defer scope.Close()
 			recipe := Article()
 			recipe.Threads, recipe.Kernels, recipe.Schedule = 1, kernels, Flat
-			if err := useCPU(recipe); err != nil {
+			if err := useCPU(recipe, nil); err != nil {
 				t.Fatal(err)
 			}
 			losses, rows := observedSteps(t, recipe, want, true)
@@ -76,7 +76,7 @@ func observedSteps(t *testing.T, recipe Recipe, want goldenActivations, watch bo
 	for range want.Steps {
 		pixels, classes := source.batch(want.Batch, want.Size, want.Cells, 4)
 		x := torch.NewTensor(pixels).View(int64(want.Batch), 3, int64(want.Size), int64(want.Size)).ChannelsLast()
-		losses = append(losses, optimise(model, optimizer, x, target{labels: torch.NewTensor(classes)}, want.LR, flatMomentum, false, always))
+		losses = append(losses, optimise(model, optimizer, x, target{labels: torch.NewTensor(classes)}, want.LR, flatMomentum, nil, false, always))
 		if watch {
 			rows = append(rows, observer.Read())
 		}

@@ -24,7 +24,7 @@ func (f *fit) finish(ctx context.Context) (*Result, error) {
 	last := p.History[len(p.History)-1]
 	result := &Result{
 		Accuracy: last.Accuracy, ValidLoss: last.ValidLoss,
-		TrainImages: f.trainSize, ValidImages: f.validSize, SkippedImages: len(f.set.Skipped) + len(f.skipped),
+		TrainImages: len(f.training), ValidImages: len(f.validation), SkippedImages: len(f.set.Skipped) + len(f.skipped),
 		Epochs: len(p.History), Seconds: p.TotalSeconds,
 		FirstStepSeconds: p.FirstStep, PeakRSSBytes: peakRSS(),
 		Device: f.deviceName, Threads: torch.NumThreads(), Libtorch: torch.Library().Torch,

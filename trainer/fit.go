@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -63,14 +62,15 @@ type fit struct {
 	set        *data.Dataset
 	train      *augment.Loader
 	valid      *augment.Loader
-	steps      int // of the whole run, as planned: unreadable pictures may cost the last ones
-	trainSize  int
-	validSize  int
+	steps      int   // of the whole run, as planned: unreadable pictures may cost the last ones
+	training   []int // the training split, over all processes
+	validation []int // the pictures held out, in the split's order
 	device     torch.Device
 	deviceName string
 	model      models.Model
 	optimizer  *optimizer
-	training   []int // the training split
+	reducer    *torch.Reducer // nil for a process alone
+	averaged   int            // stages that were frozen when the reducer was made
 	progress   progress
 	batches    *augment.Iterator // of the epoch being trained
 	skipMutex  sync.Mutex
@@ -113,10 +113,14 @@ type progress struct {
 // to its thread meanwhile.
 func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (result *Result, err error) {
 	// The first batches are decoded while libtorch is loaded and the model built.
-	early := func(f *fit) { f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch) }
+	early := func(f *fit) { f.batches = f.train.EpochFrom(f.loaderContext(ctx), f.progress.Epoch, f.progress.Batch) }
 	err = withFit(recipe, set, o, early, func(f *fit) error {
-		f.Log.Info("training", "model", recipe.Model, "train_images", f.trainSize, "valid_images", f.validSize, "step", f.progress.Step,
-			"steps", f.steps, "device", f.deviceName, "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
+		defer f.leaveTraining()
+		if err := f.joinTraining(); err != nil {
+			return err
+		}
+		f.Log.Info("training", "model", recipe.Model, "train_images", len(f.training), "valid_images", len(f.validation), "step", f.progress.Step,
+			"steps", f.steps, "device", f.deviceName, "processes", f.World.Size(), "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
 		if err := f.observe(); err != nil {
 			return err
 		}
@@ -129,7 +133,7 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (resu
 			if errors.Is(err, errRollback) {
 				if err = f.rollback(err); err == nil {
 					f.batches.Close()
-					f.batches = f.train.EpochFrom(ctx, f.progress.Epoch, f.progress.Batch)
+					f.batches = f.train.EpochFrom(f.loaderContext(ctx), f.progress.Epoch, f.progress.Batch)
 				}
 			}
 			if err != nil {
@@ -178,7 +182,7 @@ func (f *fit) openData() error {
 	if err != nil {
 		return err
 	}
-	f.training, f.trainSize, f.validSize = train, len(train), len(valid)
+	f.training, f.validation = train, valid
 	if f.train, err = f.trainLoader(f.progress.Epoch); err != nil {
 		return err
 	}
@@ -187,7 +191,7 @@ func (f *fit) openData() error {
 	for _, index := range f.progress.Unreadable {
 		f.skipped[index] = errors.New("found unreadable before the run was resumed")
 	}
-	f.valid, err = loader(f.recipe, f.set, f.Pictures, valid, augment.LoaderOptions{BatchSize: f.recipe.BatchSize, OnSkip: f.skip})
+	f.valid, err = f.loaderOf(f.recipe, valid, false)
 	return err
 }
 
@@ -216,10 +220,10 @@ func (f *fit) skip(index int, reason error) {
 
 // build makes the model and its optimiser, from fresh draws or the checkpoint.
 func (f *fit) build() (err error) {
-	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device); err != nil {
+	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device, f.World); err != nil {
 		return err
 	}
-	if err := useCPU(f.recipe); err != nil {
+	if err := useCPU(f.recipe, f.World); err != nil {
 		return err
 	}
 	caught := torch.Try(func() {
@@ -255,216 +259,4 @@ func (f *fit) restore(c *Checkpoint) error {
 	err := errors.Join(c.loadModel(f.model), c.loadOptimizer(f.optimizer))
 	f.World.restoreGenerators(f.device, withPrefix(c.tensors, generatorPrefix))
 	return err
-}
-
-// epoch trains what is left of the current epoch, validates, and keeps a checkpoint.
-func (f *fit) epoch(ctx context.Context) error {
-	p := &f.progress
-	began := time.Now()
-	for _, w := range f.Watchers {
-		w.EpochStarts(p.Epoch, f.recipe.Epochs, f.train.Steps())
-	}
-	f.beginPhase()
-	if err := f.trainEpoch(ctx); err != nil {
-		return f.stopped(ctx, began, err)
-	}
-	if p.Epoch+1 < f.recipe.Epochs { // its first batches are made while this one is validated
-		f.batches.Close()
-		if err := f.resize(p.Epoch, p.Epoch+1); err != nil {
-			return err
-		}
-		f.batches = f.train.Epoch(ctx, p.Epoch+1)
-	}
-	evaluation, err := f.evaluate(ctx)
-	if err != nil {
-		return f.stopped(ctx, began, err)
-	}
-	return f.endEpoch(evaluation, time.Since(began).Seconds())
-}
-
-// evaluate measures the model on the validation split.
-func (f *fit) evaluate(ctx context.Context) (*Evaluation, error) {
-	var evaluation *Evaluation
-	var err error
-	f.optimizer.average.within(func() { evaluation, err = evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0)) })
-	return evaluation, err
-}
-
-// endEpoch notes a finished epoch in the run folder.
-func (f *fit) endEpoch(evaluation *Evaluation, seconds float64) error {
-	p := &f.progress
-	line := Epoch{
-		Epoch: p.Epoch, TrainLoss: p.Smoothed.value(), ValidLoss: evaluation.Loss, Accuracy: evaluation.Accuracy,
-		Seconds: p.EpochSeconds + seconds,
-	}
-	best := f.better(line, evaluation)
-	p.History = append(p.History, line)
-	p.Epoch, p.Batch, p.EpochSeconds = p.Epoch+1, 0, 0
-	p.TotalSeconds += seconds
-	f.evaluation = evaluation
-	f.goOn(f.Run.writeHistory(p.History))
-	if f.saver != nil && (best || f.saver.dueAtEnd(p.Epoch) || !f.saver.retryAt.IsZero()) {
-		if err := f.save(best); err != nil {
-			return err
-		}
-	}
-	for _, w := range f.Watchers {
-		w.EpochEnds(line)
-	}
-	return nil
-}
-
-// goOn says that a file of the run could not be written. The training does not
-// end for it: what the file is to hold is in memory, too.
-func (f *fit) goOn(err error) {
-	if err != nil && time.Since(f.complained) >= f.Saving.Retry {
-		f.complained = time.Now()
-		f.Log.Warn("the run folder cannot be written; the training goes on and tries again", "reason", err)
-	}
-}
-
-// save hands a checkpoint to the saver.
-func (f *fit) save(best bool) error {
-	head, tensors, err := f.snapshot()
-	if err != nil {
-		return err
-	}
-	f.saver.start(&saveJob{head, tensors, best})
-	return nil
-}
-
-// trainEpoch takes one optimiser step for each batch of the epoch that is left.
-func (f *fit) trainEpoch(ctx context.Context) error {
-	for {
-		waited := time.Now()
-		batch, err := f.batches.Next()
-		if err != nil {
-			return ignoreEOF(err)
-		}
-		if err := f.asked(ctx); err != nil {
-			batch.Release()
-			return err
-		}
-		if f.avoided() {
-			f.progress.LeftOut = append(f.progress.LeftOut, f.progress.Step)
-			f.progress.Batch++
-			f.progress.Step++
-		} else {
-			err = f.step(batch, waited, time.Since(waited))
-		}
-		batch.Release()
-		if err == nil && f.saver != nil && f.saver.due(f.progress.Step) {
-			err = f.save(false)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// errAsked is how a request to stop ends the epoch.
-var errAsked = errors.New("asked to stop")
-
-// asked tells whether the training is to end before its next step.
-func (f *fit) asked(ctx context.Context) error {
-	if now := time.Now(); now.Sub(f.looked) >= flushEvery {
-		f.looked = now
-		if f.Run.takeStop() {
-			return errAsked
-		}
-	}
-	return ctx.Err()
-}
-
-func ignoreEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
-// step trains on one batch and tells the watchers.
-func (f *fit) step(batch *augment.Batch, began time.Time, wait time.Duration) error {
-	p := &f.progress
-	lr, momentum := f.recipe.Rates(p.Step, f.steps)
-	left := false
-	loss, err := f.optimiseBatch(batch, lr, momentum, func(loss float64) bool {
-		left = !isFinite(loss) || f.spoil != nil && f.spoil(p.Step)
-		return !left
-	})
-	if err != nil {
-		return fmt.Errorf("step %d: %w", p.Step, err)
-	}
-	if left {
-		if err := f.notFinite(batch, loss, lr); err != nil {
-			return err
-		}
-		p.Batch++
-		p.Step++
-		return nil
-	}
-	f.skipsInARow = 0
-	if p.Step == 0 {
-		p.FirstStep = time.Since(f.Started).Seconds()
-	}
-	seconds := time.Since(began).Seconds()
-	smoothed := p.Smoothed.add(loss)
-	record := Step{
-		Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, Loss: loss, SmoothedLoss: smoothed,
-		ImagesPerSecond: float64(batch.N) / seconds, Seconds: seconds, DataWaitSeconds: wait.Seconds(),
-	}
-	p.TrainSeconds += seconds
-	p.WaitSeconds += wait.Seconds()
-	p.TrainedImages += batch.N
-	p.Batch++
-	p.Step++
-	for _, w := range f.Watchers {
-		w.StepEnds(record)
-	}
-	f.goOn(f.Run.addStep(record))
-	f.health.seeLoss(f.Log, record.Step, len(f.set.Classes), loss)
-	if err := f.tellLayers(record.Step); err != nil {
-		return fmt.Errorf("activations of step %d: %w", record.Step, err)
-	}
-	return f.tellBatch(record.Step, batch)
-}
-
-// optimiseBatch takes one step, unless take refuses the batch's loss, and gives that loss.
-func (f *fit) optimiseBatch(batch *augment.Batch, lr, momentum float64, take func(loss float64) bool) (loss float64, err error) {
-	err = torch.Try(func() {
-		scope := torch.NewScope()
-		defer scope.Close()
-		buffers := f.buffersBefore()
-		last := f.progress.Batch+1 == f.train.Steps()
-		taken := true
-		loss = optimise(f.model, f.optimizer, pictures(batch, f.device), targetOf(batch, f.device), lr, momentum, last, func(loss float64) bool {
-			taken = take(loss)
-			return taken
-		})
-		if !taken {
-			f.restoreBuffers(buffers)
-		}
-	})
-	return loss, err
-}
-
-// stopped ends a training early: when its context ended, with a checkpoint.
-func (f *fit) stopped(ctx context.Context, began time.Time, err error) error {
-	if !errors.Is(err, errAsked) && (ctx.Err() == nil || !errors.Is(err, ctx.Err())) {
-		return err
-	}
-	seconds := time.Since(began).Seconds()
-	f.progress.EpochSeconds += seconds
-	f.progress.TotalSeconds += seconds
-	f.goOn(f.Run.writeHistory(f.progress.History))
-	if f.saver != nil {
-		err := f.save(false)
-		if err == nil {
-			err = f.saver.wait()
-		}
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrNotSaved, err)
-		}
-	}
-	return ErrStopped
 }

@@ -142,7 +142,7 @@ func threeSteps(t *testing.T, drawn drawings, recipe Recipe, want goldenSteps, b
 		}
 		x := torch.NewTensor(pixels).View(batch, 3, size, size).ChannelsLast()
 		lr, momentum := recipe.Rates(step, planned)
-		loss := optimise(model, optimizer, x, target{labels: torch.NewTensor(labels)}, lr, momentum, false, always)
+		loss := optimise(model, optimizer, x, target{labels: torch.NewTensor(labels)}, lr, momentum, nil, false, always)
 		if !near(loss, want.Losses[step], bounds[step]) {
 			t.Errorf("step %d: loss %.8f, want %.8f", step, loss, want.Losses[step])
 		}

@@ -71,7 +71,7 @@ func (f *fit) findLR(ctx context.Context) (found *LRFind, err error) {
 			return 0, err
 		}
 		defer batch.Release()
-		return f.optimiseBatch(batch, rate, flatMomentum, always)
+		return f.optimiseBatch(batch, rate, flatMomentum, nil, alwaysOwn)
 	}, f.Watchers)
 	return found, errors.Join(err, keep.restore())
 }

@@ -90,7 +90,7 @@ func TestFinderEqualsFastai(t *testing.T) {
 			defer scope.Close()
 			recipe := Article()
 			recipe.Threads = 1
-			if err := useCPU(recipe); err != nil {
+			if err := useCPU(recipe, nil); err != nil {
 				t.Fatal(err)
 			}
 			recipe.ReLU, recipe.BatchNorm, recipe.Schedule = network != "plain", network == "batchnorm", Flat
@@ -116,7 +116,7 @@ func TestFinderEqualsFastai(t *testing.T) {
 			found, err := searchRates(func(step int, rate float64) (float64, error) {
 				inner := torch.NewScope()
 				defer inner.Close()
-				return optimise(model, optimizer, xs[step%batches], target{labels: labels[step%batches]}, rate, flatMomentum, false, always), nil
+				return optimise(model, optimizer, xs[step%batches], target{labels: labels[step%batches]}, rate, flatMomentum, nil, false, always), nil
 			}, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -231,7 +231,7 @@ func TestFinderRestoresEverything(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if _, err := f.optimiseBatch(batch, 0.01, 0.9, always); err != nil {
+			if _, err := f.optimiseBatch(batch, 0.01, 0.9, nil, alwaysOwn); err != nil {
 				return err
 			}
 			batch.Release()

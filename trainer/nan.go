@@ -69,15 +69,24 @@ func (f *fit) notFinite(batch *augment.Batch, loss, lr float64) error {
 
 // rollback returns to the last checkpoint on the disk.
 func (f *fit) rollback(cause error) error {
-	f.saver.wait() //nolint:errcheck // an older one will do
+	dir := ""
+	if f.saver != nil {
+		f.saver.wait() //nolint:errcheck // an older one will do
+		dir = f.Run.Dir
+	}
 	scope := torch.NewScope()
 	defer scope.Close()
-	c, err := ReadCheckpoint(f.Run.Dir)
+	c, err := ReadCheckpointTogether(f.World, dir)
 	if err != nil {
 		return fmt.Errorf("%w; there is nothing to roll back to: %w", cause, err)
 	}
-	if err := errors.Join(f.restore(c), f.Run.openSteps(c.Step())); err != nil {
+	if err := f.restore(c); err != nil {
 		return errors.Join(cause, err)
+	}
+	if f.Run != nil {
+		if err := f.Run.openSteps(c.Step()); err != nil {
+			return errors.Join(cause, err)
+		}
 	}
 	f.progress = c.progress
 	f.Log.Warn("rolled back", "to_step", c.Step(), "leaving_out", f.avoid)

@@ -39,12 +39,14 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 
 // optimise takes one step on pictures x [N, 3, S, S] towards the target and gives
 // the batch's mean loss from before the step. The weights stay as they are when
-// proceed, given that loss, says no. last tells that no batch of the epoch follows.
-func optimise(model models.Model, optimizer *optimizer, x torch.Tensor, t target, lr, momentum float64, last bool, proceed func(loss float64) bool) float64 {
+// proceed, given that loss, says no. The gradients are those of all processes that
+// average. last tells that no batch of the epoch follows.
+func optimise(model models.Model, optimizer *optimizer, x torch.Tensor, t target, lr, momentum float64, average *averaging, last bool, proceed func(own float64) bool) float64 {
 	optimizer.setRates(lr, momentum)
 	optimizer.begin()
+	average.beforeForward()
 	mean := optimizer.criterion.loss(model.Logits(x), t)
-	optimizer.share(mean).Backward()
+	average.backward(optimizer.share(mean))
 	loss := mean.ItemFloat64()
 	if proceed(loss) {
 		optimizer.end(last)
@@ -54,8 +56,9 @@ func optimise(model models.Model, optimizer *optimizer, x torch.Tensor, t target
 	return loss
 }
 
-// always is for optimise.
-func always(float64) bool { return true }
+// always is for optimise, alwaysOwn for optimiseBatch.
+func always(float64) bool                   { return true }
+func alwaysOwn(own float64) (float64, bool) { return own, true }
 
 // carryWeights copies every parameter and buffer of the model file that the
 // model has under the same name and shape.
@@ -91,8 +94,12 @@ func toDevice(model models.Model, device torch.Device) {
 // useCPU sets what libtorch computes with on the CPU. What "auto" finds out
 // about kernels is remembered in the user's cache folder, so that later runs
 // compute the same without timing anything.
-func useCPU(r Recipe) error {
-	torch.SetNumThreads(int32(r.threads()))
+func useCPU(r Recipe, w *World) error {
+	torch.SetNumThreads(int32(r.threads(w)))
+	if w != nil && r.Kernels == "auto" {
+		// Timings differ from process to process, and with them who would take part in which collective.
+		r.Kernels = "own"
+	}
 	choices := ""
 	if cache, err := os.UserCacheDir(); err == nil {
 		choices = filepath.Join(cache, "orrery", "kernels")
@@ -103,21 +110,25 @@ func useCPU(r Recipe) error {
 	return torch.SetKernels(r.Kernels, choices)
 }
 
-// threads is how many libtorch computes with.
-func (r Recipe) threads() int {
+// threads is how many libtorch computes with: processes share a machine's cores.
+func (r Recipe) threads(w *World) int {
 	if r.Threads > 0 {
 		return r.Threads
 	}
-	return runtime.NumCPU()
+	return max(1, runtime.NumCPU()/w.LocalSize())
 }
 
-// resolveDevice turns a recipe's device into one that is there.
-func resolveDevice(name string) (torch.Device, string, error) {
+// resolveDevice turns a recipe's device into one that is there. Of several GPUs
+// each process on a machine takes its own.
+func resolveDevice(name string, w *World) (torch.Device, string, error) {
 	if name == "auto" {
 		name = "cpu"
 		if torch.IsCUDAAvailable() {
 			name = "cuda:0"
 		}
+	}
+	if w != nil && (name == "cuda" || name == "cuda:0") {
+		name = fmt.Sprintf("cuda:%d", w.place.LocalRank)
 	}
 	if strings.HasPrefix(name, "cuda") && !torch.IsCUDAAvailable() {
 		return torch.Device{}, "", fmt.Errorf("device %s was asked for, but this libtorch (%s) sees no CUDA device; use --device cpu, or see orrery doctor", name, torch.Library().Torch)

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 
 	"github.com/wangkuiyi/orrery/augment"
@@ -22,7 +23,7 @@ func (f *fit) loadPretrained() error {
 
 // beginPhase freezes the stages that the epoch has frozen. Where the epoch before
 // had others, the optimiser starts afresh, as in fastai.
-func (f *fit) beginPhase() {
+func (f *fit) beginPhase() error {
 	p, stages := &f.progress, len(f.model.Stages())
 	frozen := f.recipe.frozenAt(p.Epoch, stages)
 	f.model.Freeze(frozen)
@@ -30,14 +31,24 @@ func (f *fit) beginPhase() {
 		f.Log.Info("stages", "frozen", frozen, "of", stages)
 		f.optimizer.forget()
 	}
+	return f.averageGradients()
 }
 
 // trainLoader makes the training batches of an epoch.
 func (f *fit) trainLoader(epoch int) (*augment.Loader, error) {
 	r := f.recipe
 	r.Size = r.sizeAt(epoch)
-	l, err := loader(r, f.set, f.Pictures, f.training, augment.LoaderOptions{BatchSize: r.BatchSize, Train: true, OnSkip: f.skip})
-	return l, err
+	return f.loaderOf(r, f.training, true)
+}
+
+// loaderOf makes the batches of this process's share of the indices.
+func (f *fit) loaderOf(r Recipe, indices []int, train bool) (*augment.Loader, error) {
+	if r.Workers == 0 && f.World.LocalSize() > 1 { // processes share a machine's cores
+		r.Workers = max(1, runtime.GOMAXPROCS(0)/f.World.LocalSize())
+	}
+	return loader(r, f.set, f.Pictures, indices, augment.LoaderOptions{
+		BatchSize: r.BatchSize, Train: train, OnSkip: f.skip, Shard: f.World.Rank(), Shards: f.World.Size(),
+	})
 }
 
 // resize changes to the loader of another epoch's size, if it has another.

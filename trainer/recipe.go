@@ -33,6 +33,10 @@ type Recipe struct {
 	BatchNorm bool `yaml:"batchnorm"`
 	Network   `yaml:",inline"`
 
+	// SyncBatchNorm takes BatchNorm's statistics over the batches of all processes
+	// that train together, as one process with the whole batch would.
+	SyncBatchNorm bool `yaml:"sync_batchnorm"`
+
 	Epochs    int `yaml:"epochs"`
 	BatchSize int `yaml:"batch_size"`
 	// LearningRate is the constant rate of a flat schedule, the highest of one-cycle.
@@ -88,7 +92,7 @@ type Recipe struct {
 // with ReLU and BatchNorm, five one-cycle epochs at batch 128.
 func Article() Recipe {
 	return Recipe{
-		Model: "cnn8", ReLU: true, BatchNorm: true, Network: defaultNetwork(), Method: defaultMethod(),
+		Model: "cnn8", ReLU: true, BatchNorm: true, SyncBatchNorm: true, Network: defaultNetwork(), Method: defaultMethod(),
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact", Sampling: Shuffled,
@@ -109,22 +113,26 @@ func LoadRecipe(path string, base Recipe) (Recipe, error) {
 	} else {
 		return base, fmt.Errorf("recipe: %w", err)
 	}
+	recipe, err := ParseRecipe(text, base)
+	if err != nil {
+		return base, fmt.Errorf("recipe %s: %w", path, err)
+	}
+	return recipe, nil
+}
+
+// ParseRecipe is LoadRecipe for a text.
+func ParseRecipe(text []byte, base Recipe) (Recipe, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	recipe := base
 	err := decoder.Decode(&recipe)
-	switch {
-	case errors.Is(err, io.EOF): // an empty file changes nothing
-	case err != nil:
-		return base, fmt.Errorf("recipe %s: %s", path, explainYAML(err))
-	}
-	if err := recipe.followTransforms(); err != nil {
-		return base, fmt.Errorf("recipe %s: %w", path, err)
+	if err != nil && !errors.Is(err, io.EOF) { // an empty file changes nothing
+		return base, errors.New(explainYAML(err))
 	}
 	if len(recipe.Layers) == 0 {
 		recipe.Layers = nil
 	}
-	return recipe, nil
+	return recipe, recipe.followTransforms()
 }
 
 var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type \S+`)

@@ -57,10 +57,10 @@ func (s *Saved) load(path, device string) error {
 		return err
 	}
 	s.Recipe, s.Classes = head.Recipe, head.Classes
-	if s.device, _, err = resolveDevice(device); err != nil {
+	if s.device, _, err = resolveDevice(device, nil); err != nil {
 		return err
 	}
-	if err := useCPU(s.Recipe); err != nil {
+	if err := useCPU(s.Recipe, nil); err != nil {
 		return err
 	}
 	if s.model, err = newModel(s.Recipe, len(s.Classes)); err != nil {

@@ -23,12 +23,13 @@ type saver struct {
 	saving Saving
 	log    *slog.Logger
 
-	running chan error // the result of the save under way; nil when there is none
-	job     *saveJob   // under way
-	owed    *saveJob   // a best epoch that the disk refused
-	retryAt time.Time  // after a failure
-	last    time.Time  // when the last save began
-	missed  bool       // one was due while another was under way
+	running  chan error // the result of the save under way; nil when there is none
+	job      *saveJob   // under way
+	owed     *saveJob   // a best epoch that the disk refused
+	retryAt  time.Time  // after a failure
+	last     time.Time  // when the last save began
+	lastStep int        // the step of it
+	missed   bool       // one was due while another was under way
 }
 
 // A saveJob is one checkpoint in memory.
@@ -42,11 +43,14 @@ func newSaver(dir string, saving Saving, log *slog.Logger) *saver {
 	return &saver{dir: dir, saving: saving, log: log, last: time.Now()}
 }
 
-// due tells whether a checkpoint is to be written after a step.
+// due tells whether a checkpoint is to be written before a step.
 func (s *saver) due(step int) bool {
+	if s == nil {
+		return false
+	}
 	s.poll()
 	now := time.Now()
-	due := s.missed || s.saving.Every > 0 && now.Sub(s.last) >= s.saving.Every || s.saving.Steps > 0 && step%s.saving.Steps == 0
+	due := s.missed || s.saving.Every > 0 && now.Sub(s.last) >= s.saving.Every || s.saving.Steps > 0 && step > 0 && step%s.saving.Steps == 0 && step != s.lastStep
 	switch {
 	case s.running != nil:
 		s.missed = due
@@ -57,13 +61,10 @@ func (s *saver) due(step int) bool {
 	return due
 }
 
-// dueAtEnd tells whether a checkpoint is to be written after an epoch, counted from 1.
-func (s *saver) dueAtEnd(epoch int) bool { return s.saving.Epochs > 0 && epoch%s.saving.Epochs == 0 }
-
 // start begins to write a checkpoint, after the one under way.
 func (s *saver) start(job *saveJob) {
 	s.wait() //nolint:errcheck // it was said in the log
-	s.last, s.job, s.missed = time.Now(), job, false
+	s.last, s.lastStep, s.job, s.missed = time.Now(), job.head.Progress.Step, job, false
 	jobs := []*saveJob{job}
 	if s.owed != nil {
 		jobs = append([]*saveJob{s.owed}, jobs...)

@@ -29,6 +29,9 @@ func DefaultSaving() Saving {
 	return Saving{Every: 5 * time.Minute, Epochs: 1, Keep: 3, Retry: 30 * time.Second, Patience: time.Minute}
 }
 
+// dueAtEnd tells whether a checkpoint is to be written after an epoch, counted from 1.
+func (s Saving) dueAtEnd(epoch int) bool { return s.Epochs > 0 && epoch%s.Epochs == 0 }
+
 // ParseSaveEvery reads a comma-separated list of times ("5m", "30s"), steps
 // ("500steps") and epochs ("2epochs") into s; "never" alone leaves the best
 // epoch and the stop of a training.

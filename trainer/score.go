@@ -14,7 +14,8 @@ import (
 
 // forward runs the model in evaluation mode over every batch of it and hands over the logits [batch, classes], row by row, with the
 // pictures' indices and labels.
-func forward(ctx context.Context, model models.Model, device torch.Device, it *augment.Iterator, each func(logits []float32, indices []int, labels []int64)) error {
+// ready is asked before each batch; its error ends the forward pass.
+func forward(ready func() error, model models.Model, device torch.Device, it *augment.Iterator, each func(logits []float32, indices []int, labels []int64)) error {
 	defer it.Close()
 	model.Train(false)
 	defer model.Train(true)
@@ -24,10 +25,14 @@ func forward(ctx context.Context, model models.Model, device torch.Device, it *a
 			return nil
 		}
 		if err == nil {
-			err = ctx.Err()
+			err = ready()
 		}
 		if err != nil {
 			return err
+		}
+		if batch.N == 0 { // other processes have the pictures of a small batch
+			batch.Release()
+			continue
 		}
 		err = torch.Try(func() {
 			scope := torch.NewScope()
@@ -52,7 +57,7 @@ func (s *Saved) Score(ctx context.Context, set *data.Dataset, indices []int, eac
 	}
 	defer batches.Close()
 	classes := len(s.Classes)
-	return forward(ctx, s.model, s.device, batches.Epoch(ctx, 0), func(logits []float32, indices []int, _ []int64) {
+	return forward(ctx.Err, s.model, s.device, batches.Epoch(ctx, 0), func(logits []float32, indices []int, _ []int64) {
 		for i, index := range indices {
 			each(index, softmax(logits[i*classes:(i+1)*classes]))
 		}

@@ -25,11 +25,11 @@ func SyntheticSteps(ctx context.Context, recipe Recipe, classes, n int) ([]time.
 	}
 	scope := torch.NewScope()
 	defer scope.Close()
-	device, _, err := resolveDevice(recipe.Device)
+	device, _, err := resolveDevice(recipe.Device, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := useCPU(recipe); err != nil {
+	if err := useCPU(recipe, nil); err != nil {
 		return nil, err
 	}
 	var times []time.Duration
@@ -49,7 +49,7 @@ func SyntheticSteps(ctx context.Context, recipe Recipe, classes, n int) ([]time.
 			lr, momentum := recipe.Rates(i, warmUpSteps+n)
 			began := time.Now()
 			inner := torch.NewScope()
-			optimise(model, optimizer, x, target{labels: labels}, lr, momentum, false, always)
+			optimise(model, optimizer, x, target{labels: labels}, lr, momentum, nil, false, always)
 			inner.Close()
 			if i >= warmUpSteps {
 				times = append(times, time.Since(began))

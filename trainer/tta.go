@@ -39,7 +39,7 @@ func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evalu
 	defer batches.Close()
 	classes := len(plain.Classes)
 	for pass := range passes {
-		err := forward(ctx, s.model, s.device, batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
+		err := forward(ctx.Err, s.model, s.device, batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
 			for i, index := range indices {
 				for c, p := range softmax(logits[i*classes : (i+1)*classes]) {
 					sums[position[index]][c] += p

@@ -22,6 +22,7 @@ const (
 	exitUsage       = 2
 	exitInterrupted = 130
 	exitTerminated  = 143
+	exitPeer        = 203 // another process of the training is gone; 128 + EX_TEMPFAIL: schedulers try again
 )
 
 // A usageError is a mistake on the command line.
@@ -36,6 +37,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	err := newApp(stdout, stderr).RunContext(ctx, reorder(args))
 	if err == nil {
 		return exitOK
+	}
+	if code, ok := exitCodeIn(err); ok {
+		fmt.Fprintf(stderr, "orrery: %s%s\n", oneLine(err), peerNote(err))
+		return code
 	}
 	var interrupt interruption
 	if errors.As(context.Cause(ctx), &interrupt) && !errors.Is(err, trainer.ErrNotSaved) {

@@ -48,6 +48,7 @@ type training struct {
 	saving     trainer.Saving
 	onNaN      string
 	accepted   []trainer.Change
+	world      *trainer.World // nil for a process alone
 }
 
 func (j *training) close() {
@@ -57,8 +58,8 @@ func (j *training) close() {
 }
 
 // openTraining decides recipe and folder from the flags.
-func openTraining(c *cli.Context) (*training, error) {
-	job := &training{onNaN: c.String("on-nan")}
+func openTraining(c *cli.Context, world *trainer.World) (*training, error) {
+	job := &training{onNaN: c.String("on-nan"), world: world}
 	var err error
 	if job.saving, err = savingOf(c); err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func openTraining(c *cli.Context) (*training, error) {
 		if err != nil {
 			return nil, err
 		}
-		if resume, err = unfinishedRun(c, recipe); err != nil {
+		if resume, err = share(world, "the run to continue", func() (string, error) { return unfinishedRun(c, recipe) }); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +108,9 @@ func (j *training) fresh(c *cli.Context) (err error) {
 		return err
 	}
 	if j.dir = c.String("output"); j.dir == "" {
-		j.dir, err = trainer.FreshDir(filepath.Join("runs", runName(j.recipe.Data)))
+		j.dir, err = share(j.world, "the run folder", func() (string, error) {
+			return trainer.FreshDir(filepath.Join("runs", runName(j.recipe.Data)))
+		})
 	}
 	return err
 }
@@ -118,24 +121,44 @@ func (j *training) resume(c *cli.Context, dir string) (err error) {
 		return err
 	}
 	j.dir, j.scope = dir, torch.NewScope()
-	j.checkpoint, err = trainer.ReadCheckpoint(dir)
-	if errors.Is(err, trainer.ErrNoCheckpoint) && trainer.Unfinished(dir) {
-		base, err := trainer.RunRecipe(dir)
-		if err != nil {
-			return err
-		}
-		newLogger(c.App.ErrWriter).Warn("the run stopped before its first checkpoint; it starts from the beginning", "run", dir)
-		j.restart = true
-		j.recipe, err = recipeOf(c, base)
-		return err
+	j.checkpoint, err = trainer.ReadCheckpointTogether(j.world, dir)
+	if errors.Is(err, trainer.ErrNoCheckpoint) {
+		return j.startAgain(c, err)
 	}
 	if err != nil {
 		return err
 	}
 	for _, damaged := range j.checkpoint.Passed {
-		newLogger(c.App.ErrWriter).Warn("a checkpoint is damaged; an older one stands in", "reason", damaged, "instead", j.checkpoint.Path())
+		worldLogger(j.world, c.App.ErrWriter).Warn("a checkpoint is damaged; an older one stands in", "reason", damaged, "instead", j.checkpoint.Path())
 	}
 	j.recipe, err = recipeOf(c, j.checkpoint.Recipe())
+	return err
+}
+
+// startAgain prepares to begin a run anew that stopped before its first
+// checkpoint; cause tells that there is none.
+func (j *training) startAgain(c *cli.Context, cause error) error {
+	text, err := share(j.world, "the recipe", func() (string, error) {
+		if !trainer.Unfinished(j.dir) {
+			return "", cause
+		}
+		recipe, err := trainer.RunRecipe(j.dir)
+		if err != nil {
+			return "", err
+		}
+		text, err := recipe.YAML()
+		return string(text), err
+	})
+	if err != nil {
+		return err
+	}
+	base, err := trainer.ParseRecipe([]byte(text), trainer.Article())
+	if err != nil {
+		return err
+	}
+	worldLogger(j.world, c.App.ErrWriter).Warn("the run stopped before its first checkpoint; it starts from the beginning", "run", j.dir)
+	j.restart = true
+	j.recipe, err = recipeOf(c, base)
 	return err
 }
 
@@ -143,27 +166,27 @@ func (j *training) resume(c *cli.Context, dir string) (err error) {
 // when it is given, which may lack no more than its report, else the newest
 // unfinished run of this data; "" when there is none to continue.
 func unfinishedRun(c *cli.Context, recipe trainer.Recipe) (string, error) {
-	candidates := []string{c.String("output")}
-	if candidates[0] != "" && trainer.HoldsRun(candidates[0]) {
-		return candidates[0], nil
+	if dir := c.String("output"); dir != "" {
+		if !trainer.HoldsRun(dir) {
+			return "", nil
+		}
+		return dir, nil
 	}
-	if candidates[0] == "" {
-		base := filepath.Join("runs", runName(recipe.Data))
-		fresh, err := trainer.FreshDir(base)
-		if err != nil {
-			return "", err
+	base := filepath.Join("runs", runName(recipe.Data))
+	fresh, err := trainer.FreshDir(base)
+	if err != nil {
+		return "", err
+	}
+	var candidates []string
+	for i := 1; ; i++ {
+		dir := base
+		if i > 1 {
+			dir = fmt.Sprintf("%s-%d", base, i)
 		}
-		candidates = nil
-		for i := 1; ; i++ {
-			dir := base
-			if i > 1 {
-				dir = fmt.Sprintf("%s-%d", base, i)
-			}
-			if dir == fresh {
-				break
-			}
-			candidates = append([]string{dir}, candidates...)
+		if dir == fresh {
+			break
 		}
+		candidates = append([]string{dir}, candidates...)
 	}
 	for _, dir := range candidates {
 		if trainer.Unfinished(dir) {
@@ -175,18 +198,22 @@ func unfinishedRun(c *cli.Context, recipe trainer.Recipe) (string, error) {
 
 // openFolder makes or reopens the run folder.
 func (j *training) openFolder(c *cli.Context, set *data.Dataset) (*trainer.Run, error) {
-	if j.restart {
+	if j.checkpoint != nil {
+		changes, err := j.checkpoint.Fits(set, j.recipe, commit, j.world.Size(), j.accepted...)
+		if err != nil {
+			return nil, err
+		}
+		for _, change := range changes {
+			worldLogger(j.world, c.App.ErrWriter).Warn("changed since the checkpoint, and accepted", "change", change)
+		}
+	}
+	switch {
+	case !j.world.Writes():
+		return nil, nil
+	case j.restart:
 		return trainer.RestartRun(j.dir, j.recipe)
-	}
-	if j.checkpoint == nil {
+	case j.checkpoint == nil:
 		return trainer.NewRun(j.dir, j.recipe)
-	}
-	changes, err := j.checkpoint.Fits(set, j.recipe, commit, 1, j.accepted...)
-	if err != nil {
-		return nil, err
-	}
-	for _, change := range changes {
-		newLogger(c.App.ErrWriter).Warn("changed since the checkpoint, and accepted", "change", change)
 	}
 	return trainer.ContinueRun(j.dir, j.checkpoint.Step())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -93,12 +94,23 @@ func (j *training) findRate(c *cli.Context, set *data.Dataset, pictures augment.
 	if c.String("lr") != autoRate || j.checkpoint != nil {
 		return nil, nil
 	}
-	if found, err = findLR(c, j.recipe, set, pictures); err != nil {
+	text, err := share(j.world, "the learning rate", func() (string, error) {
+		found, err := findLR(c, j.recipe, set, pictures)
+		if err != nil {
+			return "", err
+		}
+		text, err := json.Marshal(found)
+		return string(text), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		return nil, err
 	}
 	if j.recipe.LearningRate, err = found.Rate(); err != nil {
 		return nil, err
 	}
-	newLogger(c.App.ErrWriter).Info("learning rate found", "lr", fmt.Sprintf("%.3g", j.recipe.LearningRate), "by", trainer.DefaultSuggestion)
+	worldLogger(j.world, c.App.ErrWriter).Info("learning rate found", "lr", fmt.Sprintf("%.3g", j.recipe.LearningRate), "by", trainer.DefaultSuggestion)
 	return found, nil
 }

@@ -19,6 +19,7 @@ func recipeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "model", Usage: "network to train (see orrery models), or a .yaml file of layers", Value: d.Model},
 		&cli.BoolFlag{Name: "relu", Usage: "ReLU after each convolution of cnn8", Value: d.ReLU},
 		&cli.BoolFlag{Name: "batchnorm", Usage: "BatchNorm after each convolution of cnn8", Value: d.BatchNorm},
+		&cli.BoolFlag{Name: "sync-batchnorm", Usage: "with several processes, take BatchNorm's statistics over the batches of all", Value: d.SyncBatchNorm},
 		&cli.IntFlag{Name: "epochs", Usage: "passes over the training split", Value: d.Epochs},
 		&cli.IntFlag{Name: "batch-size", Aliases: []string{"b"}, Usage: "pictures a step", Value: d.BatchSize},
 		&cli.StringFlag{Name: "lr", Usage: "learning rate (the highest one of one-cycle); train takes auto, too: what lr-find suggests", Value: number(d.LearningRate)},
@@ -74,6 +75,7 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("model", &recipe.Model)
 	set("relu", &recipe.ReLU)
 	set("batchnorm", &recipe.BatchNorm)
+	set("sync-batchnorm", &recipe.SyncBatchNorm)
 	set("epochs", &recipe.Epochs)
 	set("batch-size", &recipe.BatchSize)
 	if rate := c.String("lr"); c.IsSet("lr") && rate != autoRate {

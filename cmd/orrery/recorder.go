@@ -91,14 +91,18 @@ func (p *batchPainter) Batch(_ int, pictures []image.Image, actual, predicted []
 type seeing struct {
 	watchers    []trainer.Watcher
 	activations *report.ActivationRecorder // nil unless asked for
-	painter     *batchPainter
+	painter     *batchPainter              // nil where another process writes
 	stopPage    func()
 	log         *slog.Logger
 }
 
-// openSeeing starts what the flags of train ask for, for a run that begins at the given step.
+// openSeeing starts what the flags of train ask for, for a run that begins at the given step; nothing
+// in a process that has no run to write.
 func openSeeing(c *cli.Context, run *trainer.Run, step int, log *slog.Logger) (*seeing, error) {
 	s := &seeing{log: log, stopPage: func() {}}
+	if run == nil {
+		return s, nil
+	}
 	var err error
 	if s.painter, err = newBatchPainter(run, log); err != nil {
 		return nil, err
@@ -147,7 +151,9 @@ func (s *seeing) openPage(c *cli.Context, dir string) error {
 
 // finishLayers writes activations.npz a last time; the report reads it.
 func (s *seeing) finishLayers() {
-	s.painter.done.Wait()
+	if s.painter != nil {
+		s.painter.done.Wait()
+	}
 	if s.activations == nil {
 		return
 	}
@@ -158,7 +164,7 @@ func (s *seeing) finishLayers() {
 
 // close ends the page, a moment after the last file was written so that it is seen there.
 func (s *seeing) close(c *cli.Context) {
-	if c.Bool("watch") {
+	if s.painter != nil && c.Bool("watch") {
 		time.Sleep(2 * pageEvery)
 	}
 	s.stopPage()

@@ -22,7 +22,7 @@ func trainCommand() *cli.Command {
 		Name:      "train",
 		Usage:     "train one model and write a run folder with its report",
 		ArgsUsage: "DATA",
-		Flags: append(slices.Concat(recipeFlags(), durableFlags(), seeingFlags()),
+		Flags: append(slices.Concat(recipeFlags(), durableFlags(), worldFlags(), seeingFlags()),
 			outputFlag("runs/NAME, then NAME-2, ..."),
 			storeFlag(),
 			&cli.BoolFlag{Name: "print-recipe", Usage: "print the recipe and stop"},
@@ -44,7 +44,21 @@ func train(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return usagef("train takes one DATA, not %q", c.Args().Slice())
 	}
-	job, err := openTraining(c)
+	if launches(c) {
+		return launchTraining(c)
+	}
+	world, err := joinWorld(c)
+	if err != nil {
+		return err
+	}
+	err = trainIn(c, world)
+	world.Leave(err)
+	return err
+}
+
+// trainIn is train in a world, or alone.
+func trainIn(c *cli.Context, world *trainer.World) error {
+	job, err := openTraining(c, world)
 	if err != nil {
 		return err
 	}
@@ -54,6 +68,10 @@ func train(c *cli.Context) error {
 		if err == nil {
 			_, err = c.App.Writer.Write(text)
 		}
+		return err
+	}
+	if !world.Writes() {
+		_, err := job.run(c)
 		return err
 	}
 	table := newEpochTable(tableWriter(c), c.App.ErrWriter)
@@ -96,7 +114,7 @@ func runName(source string) string {
 
 // run trains the job's recipe and writes its report.
 func (j *training) run(c *cli.Context, watchers ...trainer.Watcher) (*trainer.Result, error) {
-	set, err := openSet(c, j.recipe.Data, newLogger(c.App.ErrWriter))
+	set, err := j.openSharedSet(c)
 	if err != nil {
 		return nil, err
 	}
@@ -120,16 +138,20 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
-	if found != nil {
+	if found != nil && folder != nil {
 		if err := writeLRFind(filepath.Join(j.dir, "plots"), found); err != nil {
 			return nil, err
 		}
 	}
-	log, logFile, err := runLogger(c.App.ErrWriter, folder.LogPath())
-	if err != nil {
-		return nil, err
+	log := worldLogger(j.world, c.App.ErrWriter)
+	if folder != nil {
+		both, logFile, err := runLogger(c.App.ErrWriter, folder.LogPath())
+		if err != nil {
+			return nil, err
+		}
+		defer logFile.Close()
+		log = both
 	}
-	defer logFile.Close()
 	step := 0
 	if j.checkpoint != nil {
 		step = j.checkpoint.Step()
@@ -142,7 +164,7 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 	watchers = append(watchers, seen.watchers...)
 	result, err = trainer.Fit(c.Context, j.recipe, set, trainer.Options{
 		Run: folder, Pictures: pictures, Resume: j.checkpoint, CarryFrom: j.carryFrom, Watchers: watchers, Log: log,
-		Saving: j.saving, OnNaN: j.onNaN, Started: started, Commit: commit, Command: os.Args,
+		Saving: j.saving, OnNaN: j.onNaN, World: j.world, Started: started, Commit: commit, Command: os.Args,
 	})
 	seen.finishLayers()
 	if errors.Is(err, trainer.ErrStopped) {
@@ -150,6 +172,9 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 	}
 	if err != nil {
 		return nil, err
+	}
+	if folder == nil {
+		return result, nil
 	}
 	if err := errors.Join(drawShowBatch(folder, j.recipe, set, pictures), drawTopLosses(folder, set, pictures)); err != nil {
 		log.Warn("a picture of the report is missing", "reason", err)

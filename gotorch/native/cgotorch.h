@@ -192,6 +192,32 @@ char* cgt_script_save(void* script, const char* path, const char** names, const 
 cgt_rt cgt_script_forward(void* script, cgt_t* inputs, int64_t n);
 void cgt_script_free(void* script);
 
+// Processes that train together; distributed/README.md. A store is where they meet: a server when
+// listener, a listening socket that it takes over, is not -1; prefix goes before every key. Collectives
+// change their tensor in place and are called in the same order by every process of a group. op is 0 sum,
+// 1 maximum, 2 minimum.
+typedef struct cgt_store cgt_store;
+typedef struct cgt_group cgt_group;
+typedef struct cgt_reducer cgt_reducer;
+cgt_rp cgt_store_new(const char* host, int64_t port, int64_t listener, const char* prefix,
+                     int64_t timeout_ms);
+void cgt_store_free(cgt_store* s);
+char* cgt_store_set(cgt_store* s, const char* key, const char* value, int64_t n);
+cgt_rs cgt_store_get(cgt_store* s, const char* key, int64_t timeout_ms);
+cgt_ri cgt_store_check(cgt_store* s, const char* key);
+cgt_rp cgt_group_new(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms,
+                     const char* address, const char* interface_name);
+void cgt_group_free(cgt_group* g);
+char* cgt_group_all_reduce(cgt_group* g, cgt_t t, int8_t op);
+char* cgt_group_broadcast(cgt_group* g, cgt_t t, int64_t root);
+cgt_rl cgt_group_all_gather(cgt_group* g, cgt_t t);
+char* cgt_group_barrier(cgt_group* g);
+char* cgt_group_sync_batch_norm(cgt_group* g);
+cgt_rp cgt_reducer_new(cgt_group* g, cgt_t* params, int64_t n, int64_t bucket_bytes);
+void cgt_reducer_free(cgt_reducer* r);
+char* cgt_reducer_before_forward(cgt_reducer* r);
+char* cgt_reducer_before_backward(cgt_reducer* r);
+
 // For measuring the cost of a call: n additions of two small tensors inside C++, in nanoseconds each.
 cgt_rd cgt_bench_add(int64_t n);
 void cgt_bench_nop(void);

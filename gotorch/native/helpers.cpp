@@ -1,5 +1,6 @@
 // What the expressions of ops.def need beyond ATen's own functions.
 
+#include "kernels/sync.h"
 #include "shim.h"
 
 namespace cgt {
@@ -9,6 +10,17 @@ int64_t reduction(const std::string& name) {
   if (name == "mean") return at::Reduction::Mean;
   if (name == "sum") return at::Reduction::Sum;
   TORCH_CHECK(false, name, " is not a valid value for reduction: none, mean or sum");
+}
+
+at::Tensor batch_norm(const at::Tensor& x, const std::optional<at::Tensor>& weight,
+                      const std::optional<at::Tensor>& bias,
+                      const std::optional<at::Tensor>& running_mean,
+                      const std::optional<at::Tensor>& running_var, bool training, double momentum,
+                      double eps) {
+  const at::Tensor none;
+  return gotorch::kernels::batch_norm(x, weight.value_or(none), bias.value_or(none),
+                                      running_mean.value_or(none), running_var.value_or(none),
+                                      training, momentum, eps);
 }
 
 int64_t interpolation(const std::string& mode) {

@@ -2103,7 +2103,7 @@ cgt_rt cgt_op_batch_norm(cgt_t input_, cgt_t runningMean_, cgt_t runningVar_, cg
     const std::optional<at::Tensor> weight = O(weight_);
     const std::optional<at::Tensor> bias = O(bias_);
     const bool training = training_ != 0;
-    return at::Tensor(at::batch_norm(input, weight, bias, runningMean, runningVar, training, momentum, eps, at::globalContext().userEnabledCuDNN()));
+    return at::Tensor(batch_norm(input, weight, bias, runningMean, runningVar, training, momentum, eps));
   });
 }
 

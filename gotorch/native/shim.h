@@ -197,6 +197,13 @@ c10::List<std::optional<at::Tensor>> indices_of(const std::vector<at::Tensor>& i
 at::Tensor sigmoid_focal_loss(const at::Tensor& x, const at::Tensor& y, double alpha, double gamma,
                               const std::string& reduction);
 
+// at::batch_norm; in training, over the batches of all processes where kernels/sync.h was asked to.
+at::Tensor batch_norm(const at::Tensor& x, const std::optional<at::Tensor>& weight,
+                      const std::optional<at::Tensor>& bias,
+                      const std::optional<at::Tensor>& running_mean,
+                      const std::optional<at::Tensor>& running_var, bool training, double momentum,
+                      double eps);
+
 // at::arange divides by zero in an integer type when the step is a fraction.
 at::Tensor arange(double begin, double end, double step, at::ScalarType dtype);
 

@@ -16,6 +16,7 @@
 #include "layer.h"
 #include "recycle.h"
 #include "reference.h"
+#include "sync.h"
 
 namespace gotorch::kernels {
 
@@ -26,6 +27,8 @@ struct StageState {
   ConvShape shape;
   Order order = Order::kConv;
   bool batch_statistics = false;
+  double rows = 0;               // that the batch's statistics were taken over, on all processes
+  bool sync = false;             // whether other processes had a part in them
   Channels scale, offset, mean;  // of the BatchNorm: value = raw*scale + offset; empty: none
   std::vector<double> exact_mean, inv_std;
   bool norm() const { return has_norm(order); }
@@ -143,8 +146,11 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
   }
   forward_layer(f);
   if (state.batch_statistics) {
+    double count = static_cast<double>(q.n) * q.oh() * q.ow();
+    state.sync = s.training && synchronised();
+    if (state.sync) count = merge_statistics(count, &mean, &variance);
+    state.rows = count;
     set_affine(s, mean, variance, &state);
-    const double count = static_cast<double>(q.n) * q.oh() * q.ow();
     if (s.training) {
       move_running(s.running_mean, s.momentum, mean, 1);
       move_running(s.running_var, s.momentum, variance, count / (count - 1));
@@ -238,20 +244,25 @@ NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
                            const std::vector<double>& sum, const std::vector<double>& dot) {
   const ConvShape& q = s.shape;
   const auto g = floats_of(gamma, q.k, 1);
-  const double count = static_cast<double>(q.n) * q.oh() * q.ow();
+  // The gradients of gamma and beta are this process's; the input's depend on every process's rows.
+  std::vector<double> sums(sum.begin(), sum.begin() + q.k);
+  sums.insert(sums.end(), dot.begin(), dot.begin() + q.k);
+  if (s.sync) add_up(&sums);
   NormBackward r{channels(q.k), channels(q.k),    channels(q.k),
                  channels(q.k), at::empty({q.k}), at::empty({q.k})};
   float *dgamma = r.gamma.mutable_data_ptr<float>(), *dbeta = r.beta.mutable_data_ptr<float>();
   for (int i = 0; i < q.k; i++) {
     // dot was taken about the mean in single precision.
-    const double about_mean = dot[i] - (s.exact_mean[i] - s.mean[i]) * sum[i];
-    const double inv = s.inv_std[i], slope = g[i] * inv, dg = inv * about_mean;
-    dgamma[i] = static_cast<float>(dg), dbeta[i] = static_cast<float>(sum[i]);
+    const double off = s.exact_mean[i] - s.mean[i];
+    const double inv = s.inv_std[i], slope = g[i] * inv;
+    const double dg = inv * (sums[q.k + i] - off * sums[i]);
+    dgamma[i] = static_cast<float>(inv * (dot[i] - off * sum[i]));
+    dbeta[i] = static_cast<float>(sum[i]);
     r.a[i] = static_cast<float>(slope);
     if (!s.batch_statistics) continue;
     // Differences from the means first: a gradient that is all but constant keeps its digits.
-    r.b[i] = static_cast<float>(-slope * inv * dg / count);
-    r.e[i] = static_cast<float>(sum[i] / count);
+    r.b[i] = static_cast<float>(-slope * inv * dg / s.rows);
+    r.e[i] = static_cast<float>(sums[i] / s.rows);
     r.m[i] = s.mean[i];
   }
   return r;

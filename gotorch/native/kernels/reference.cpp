@@ -2,11 +2,11 @@
 #include "reference.h"
 
 #include <ATen/ops/add.h>
-#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/relu.h>
 
 #include "activation.h"
+#include "sync.h"
 
 namespace gotorch::kernels {
 
@@ -16,8 +16,7 @@ at::Tensor reference_stage(const at::Tensor& x, const Stage& s, const at::Tensor
   if (s.order == Order::kConvReLU || s.order == Order::kConvReLUNorm) y = at::relu(y);
   if (has_norm(s.order)) {
     const bool batch = s.training || !s.running_mean.defined();
-    y = at::batch_norm(y, s.gamma, s.beta, s.running_mean, s.running_var, batch, s.momentum, s.eps,
-                       /*cudnn_enabled=*/true);
+    y = batch_norm(y, s.gamma, s.beta, s.running_mean, s.running_var, batch, s.momentum, s.eps);
     if (s.observe_norm.defined()) activation_statistics(y, s.observe_norm);
   }
   if (residual.defined()) y = at::add(y, residual);

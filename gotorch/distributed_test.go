@@ -1,0 +1,183 @@
+package gotorch_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	torch "github.com/wangkuiyi/gotorch"
+)
+
+// inRanks runs f as each rank of a group, in a goroutine of its own with a store client of its own.
+func inRanks(t *testing.T, size int, timeout time.Duration, f func(g *torch.ProcessGroup) error) []error {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	server, err := torch.NewStore("127.0.0.1", port, file, "test", timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	errs := make([]error, size)
+	var all sync.WaitGroup
+	for rank := range size {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			errs[rank] = func() error {
+				store, err := torch.NewStore("127.0.0.1", port, (*os.File)(nil), "test", timeout)
+				if err != nil {
+					return err
+				}
+				defer store.Close()
+				g, err := torch.NewProcessGroup(store, rank, size, timeout, "127.0.0.1", "")
+				if err != nil {
+					return err
+				}
+				defer g.Close()
+				s := torch.NewScope()
+				defer s.Close()
+				return f(g)
+			}()
+		}()
+	}
+	all.Wait()
+	return errs
+}
+
+func TestCollectives(t *testing.T) {
+	const size = 3
+	for rank, err := range inRanks(t, size, 20*time.Second, func(g *torch.ProcessGroup) error {
+		own := func() torch.Tensor { return torch.NewTensor([]float32{float32(g.Rank()), 1, float32(-g.Rank())}) }
+		for op, want := range map[torch.ReduceOp][]float32{torch.ReduceSum: {3, 3, -3}} {
+			x := own()
+			if err := g.AllReduce(x, op); err != nil {
+				return err
+			}
+			wantValues(t, "all-reduce", x, want)
+		}
+		for _, c := range []struct {
+			op   torch.ReduceOp
+			want []float32
+		}{{torch.ReduceMax, []float32{2, 1, 0}}, {torch.ReduceMin, []float32{0, 1, -2}}} {
+			x := own()
+			if err := g.AllReduce(x, c.op); err != nil {
+				return err
+			}
+			wantValues(t, "all-reduce", x, c.want)
+		}
+		// A parameter laid out as NHWC is sent, too.
+		image := torch.Full([]int64{1, 2, 2, 2}, float32(g.Rank()), false).ChannelsLast()
+		if err := g.Broadcast(image, 2); err != nil {
+			return err
+		}
+		wantValues(t, "broadcast", image, []float32{2, 2, 2, 2, 2, 2, 2, 2})
+		all, err := g.AllGather(own())
+		if err != nil {
+			return err
+		}
+		for rank, x := range all {
+			wantValues(t, "all-gather", x, []float32{float32(rank), 1, float32(-rank)})
+		}
+		if len(all) != size {
+			t.Errorf("%d tensors gathered, want %d", len(all), size)
+		}
+		return g.Barrier()
+	}) {
+		if err != nil {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}
+
+func wantValues(t *testing.T, what string, x torch.Tensor, want []float32) {
+	t.Helper()
+	for i, v := range torch.Values[float32](x) {
+		if v != want[i] {
+			t.Errorf("%s gave %v, want %v", what, torch.Values[float32](x), want)
+			return
+		}
+	}
+}
+
+// TestReducer: each rank's gradients are the mean of all ranks', in every step, in several buckets.
+func TestReducer(t *testing.T) {
+	const size = 2
+	for rank, err := range inRanks(t, size, 20*time.Second, func(g *torch.ProcessGroup) error {
+		var params []torch.Tensor
+		for range 3 {
+			params = append(params, torch.Ones([]int64{300}, true))
+		}
+		reducer, err := torch.NewReducer(g, params, 1500)
+		if err != nil {
+			return err
+		}
+		defer reducer.Close()
+		for step := range 3 {
+			for _, p := range params {
+				p.SetGrad(torch.Tensor{})
+			}
+			if err := reducer.BeforeForward(); err != nil {
+				return err
+			}
+			loss := torch.Zeros(nil, false)
+			for i, p := range params {
+				loss = loss.Add(p.Sum().MulScalar(float64((i+1)*(g.Rank()+1)*(step+1))), 1)
+			}
+			if err := reducer.BeforeBackward(); err != nil {
+				return err
+			}
+			if err := torch.Try(func() { loss.Backward() }); err != nil {
+				return err
+			}
+			for i, p := range params {
+				if got, want := p.Grad().Mean().ItemFloat64(), 1.5*float64((i+1)*(step+1)); got != want {
+					t.Errorf("step %d: the gradient of parameter %d is %v, want %v", step, i, got, want)
+				}
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}
+
+// TestAbsentRank: who waits for a rank that does not come gets an error within the timeout.
+func TestAbsentRank(t *testing.T) {
+	began := time.Now()
+	errs := inRanks(t, 2, 2*time.Second, func(g *torch.ProcessGroup) error {
+		if g.Rank() == 1 {
+			time.Sleep(3 * time.Second)
+			return nil
+		}
+		return g.AllReduce(torch.Ones([]int64{4}, false), torch.ReduceSum)
+	})
+	var e *torch.Error
+	if !errors.As(errs[0], &e) || !strings.Contains(e.Message, "gloo/") || errs[1] != nil {
+		t.Errorf("rank 0: %v, rank 1: %v; want an error of gloo and none", errs[0], errs[1])
+	}
+	if took := time.Since(began); took > 60*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestStoreRefuses(t *testing.T) {
+	if _, err := torch.NewStore("127.0.0.1", 1, nil, "", time.Second); err == nil {
+		t.Error("connected to a port where nobody listens")
+	}
+}
