@@ -22,16 +22,18 @@ import (
 // golden is a file of scripts/golden/augment_fastai.py.
 type golden struct {
 	Pictures []string
-	Resizes  []struct {
-		Picture int
-		Crop    [4]int
-		To      [2]int
-		SHA256  string
-	}
+	Resizes  []goldenResize
 	Cases    []goldenCase
 	Versions map[string]string
 
 	values []uint16
+}
+
+type goldenResize struct {
+	Picture int
+	Crop    [4]int
+	To      [2]int
+	SHA256  string
 }
 
 type goldenCase struct {
@@ -200,6 +202,67 @@ func rgbSum(rgbx []uint8) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// bicubicGolden is the file of scripts/golden/augment_bicubic.py.
+type bicubicGolden struct {
+	Pictures       []string
+	Resizes, Items []goldenResize
+	Versions       map[string]string
+}
+
+// TestBicubicResizeIsPillows also covers what fastai's Resize makes of a whole picture with that filter.
+func TestBicubicResizeIsPillows(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "bicubic.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g bicubicGolden
+	if err := json.Unmarshal(text, &g); err != nil || len(g.Resizes) < 100 || len(g.Items) < 9 {
+		t.Fatalf("%d resizes, %d items: %v", len(g.Resizes), len(g.Items), err)
+	}
+	pics := pictures(t, &golden{Pictures: g.Pictures})
+	eachForm(t, func(t *testing.T, scalar bool) {
+		for _, r := range g.Resizes {
+			r.check(t, pics[r.Picture], kernel.Bicubic, scalar)
+		}
+		for _, r := range g.Items {
+			p, err := NewFromList(List{Resize{Size: r.To[0]}}.Filtered(Bicubic), Exact)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := p.newWorker(scalar)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			rgb := make([]byte, p.Elements())
+			if err := w.ApplyAs(rgb, Uint8, pics[r.Picture], Neutral(), false, NHWC); err != nil {
+				t.Fatal(err)
+			}
+			if sum := sha256.Sum256(rgb); hex.EncodeToString(sum[:]) != r.SHA256 {
+				t.Errorf("%s to %v differs from fastai %s", g.Pictures[r.Picture], r.To, g.Versions["fastai"])
+			}
+		}
+	})
+}
+
+// check resizes the crop and compares.
+func (r goldenResize) check(t *testing.T, p *data.Picture, filter kernel.Filter, scalar bool) {
+	t.Helper()
+	k, err := kernel.NewWorker(scalar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	job := kernel.Job{CropX: r.Crop[0], CropY: r.Crop[1], CropW: r.Crop[2], CropH: r.Crop[3], ItemW: r.To[0], ItemH: r.To[1], Filter: filter}
+	out := make([]uint8, 4*r.To[0]*r.To[1], 4*r.To[0]*r.To[1]+kernel.Pad)
+	if err := k.Resize(p.Pix, p.Width, p.Height, &job, out); err != nil {
+		t.Fatal(err)
+	}
+	if rgbSum(out) != r.SHA256 {
+		t.Errorf("crop %v to %v differs from Pillow's", r.Crop, r.To)
+	}
+}
+
 // eachForm runs f with the scalar kernels and, where the machine has them, with the AVX2 ones.
 func eachForm(t *testing.T, f func(t *testing.T, scalar bool)) {
 	t.Run("scalar", func(t *testing.T) { f(t, true) })
@@ -212,21 +275,8 @@ func TestResizeIsPillows(t *testing.T) {
 	g := readGolden(t, "fastai")
 	pics := pictures(t, g)
 	eachForm(t, func(t *testing.T, scalar bool) {
-		k, err := kernel.NewWorker(scalar)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer k.Close()
 		for _, r := range g.Resizes {
-			p := pics[r.Picture]
-			job := kernel.Job{CropX: r.Crop[0], CropY: r.Crop[1], CropW: r.Crop[2], CropH: r.Crop[3], ItemW: r.To[0], ItemH: r.To[1]}
-			out := make([]uint8, 4*r.To[0]*r.To[1], 4*r.To[0]*r.To[1]+kernel.Pad)
-			if err := k.Resize(p.Pix, p.Width, p.Height, &job, out); err != nil {
-				t.Fatal(err)
-			}
-			if rgbSum(out) != r.SHA256 {
-				t.Errorf("crop %v of %s to %v differs from Pillow %s", r.Crop, g.Pictures[r.Picture], r.To, g.Versions["pillow"])
-			}
+			r.check(t, pics[r.Picture], kernel.Bilinear, scalar)
 		}
 	})
 }

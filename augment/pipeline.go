@@ -74,6 +74,9 @@ func NewFromList(l List, pixels Pixels) (*Pipeline, error) {
 			return nil, fmt.Errorf("augment: (%s) twice", stage)
 		}
 		seen[stage] = true
+		if pixels == Fast && filterOf(t) == Bicubic {
+			return nil, fmt.Errorf("augment: %s: filter bicubic needs pixels exact; fast ones are sampled in one go, bilinearly", t.Name())
+		}
 		p.place(t)
 	}
 	if p.size == 0 {
@@ -191,7 +194,7 @@ func (p *Pipeline) job(c cut, prm Params, area bool) kernel.Job {
 	// From -1..1 to pixel centres of the square that fastai samples.
 	to := centres(side)
 	if p.pixels == Exact {
-		j.ItemW, j.ItemH = c.to.X, c.to.Y
+		j.ItemW, j.ItemH, j.Filter = c.to.X, c.to.Y, c.filter
 		if area {
 			j.AreaW, j.AreaH = side, side
 		}

@@ -10,11 +10,12 @@ import (
 )
 
 // cut is one step of the sizing stage: a rectangle, perhaps reaching beyond the picture, and the
-// size it is resized to (zero: not).
+// size it is resized to (zero: not) with which filter.
 type cut struct {
-	r   image.Rectangle
-	pad string
-	to  image.Point
+	r      image.Rectangle
+	pad    string
+	to     image.Point
+	filter kernel.Filter
 }
 
 // maxPadded bounds the pixels of a padded square before it is resized. A line of 20,000 pixels would
@@ -35,7 +36,7 @@ func cuts(t Transform, w, h int, prm Params) []cut {
 	switch t := t.(type) {
 	case Resize:
 		if t.Method == MethodSquish {
-			return []cut{{r: whole, to: square(t.Size)}}
+			return []cut{{r: whole, to: square(t.Size), filter: t.Filter.kernel()}}
 		}
 		s := float64(t.Size)
 		m := min(float64(w)/s, float64(h)/s)
@@ -47,23 +48,26 @@ func cuts(t Transform, w, h int, prm Params) []cut {
 			// Here, and only here, the result is not fastai's to the last bit.
 			shrink := 8 * s / float64(max(w, h))
 			small := image.Pt(max(int(float64(w)*shrink), 1), max(int(float64(h)*shrink), 1))
-			return append([]cut{{r: whole, to: small}}, cuts(t, small.X, small.Y, prm)...)
+			return append([]cut{{r: whole, to: small, filter: t.Filter.kernel()}}, cuts(t, small.X, small.Y, prm)...)
 		}
 		x, y := int(prm.CropX*float64(w-n)), int(prm.CropY*float64(h-n))
-		return []cut{{r: image.Rect(x, y, x+n, y+n), pad: orElse(t.Pad, PadReflection), to: square(t.Size)}}
+		return []cut{{r: image.Rect(x, y, x+n, y+n), pad: orElse(t.Pad, PadReflection), to: square(t.Size), filter: t.Filter.kernel()}}
 	case CenterCrop:
 		return []cut{{r: centred(w, h, t.Size), pad: orElse(t.Pad, PadZeros)}}
 	case RandomResizedCrop:
 		if !prm.Train {
 			// 14 % more than Size, in steps of 8 pixels.
 			final := t.Size + int(math.Ceil(float64(t.Size)*0.14/8))*8
-			return []cut{{r: whole, to: square(final)}, {r: centred(final, final, t.Size)}}
+			return []cut{{r: whole, to: square(final), filter: t.Filter.kernel()}, {r: centred(final, final, t.Size)}}
 		}
 		d := drawer{rand.New(rand.NewPCG(prm.Seed, 0))}
-		return []cut{{r: t.rectangle(w, h, d), to: square(t.Size)}}
+		return []cut{{r: t.rectangle(w, h, d), to: square(t.Size), filter: t.Filter.kernel()}}
 	}
 	return nil
 }
+
+// Square is what validation takes of a picture of w x h pixels before it resizes anything.
+func (p *Pipeline) Square(w, h int) image.Rectangle { return cuts(p.sizes[0], w, h, Neutral())[0].r }
 
 // centred is fastai's centre crop: (side - size) // 2, rounded down also when negative.
 func centred(w, h, size int) image.Rectangle {
@@ -143,7 +147,7 @@ func (w *Worker) carryOut(pic *data.Picture, c cut) (*data.Picture, error) {
 		}
 		return out, nil
 	}
-	job := kernel.Job{CropX: c.r.Min.X, CropY: c.r.Min.Y, CropW: c.r.Dx(), CropH: c.r.Dy(), ItemW: n.X, ItemH: n.Y}
+	job := kernel.Job{CropX: c.r.Min.X, CropY: c.r.Min.Y, CropW: c.r.Dx(), CropH: c.r.Dy(), ItemW: n.X, ItemH: n.Y, Filter: c.filter}
 	return out, w.k.Resize(pic.Pix, pic.Width, pic.Height, &job, out.Pix)
 }
 

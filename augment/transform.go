@@ -3,6 +3,9 @@ package augment
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // Transform is one entry of a pipeline: [Resize], [CenterCrop], [RandomResizedCrop], [RandAugment],
@@ -48,12 +51,57 @@ const (
 	PadZeros      = "zeros"
 )
 
-// Resize makes a square of Size x Size pixels with Pillow's antialiased bilinear filter (fastai's
+// Filter is how a resize interpolates.
+type Filter string
+
+// Pillow's antialiased filters. Pixels of the kind Fast are sampled in one go and know no other than bilinear.
+const (
+	Bilinear Filter = "bilinear"
+	Bicubic  Filter = "bicubic"
+)
+
+// kernel is the filter's number; "" is bilinear.
+func (f Filter) kernel() kernel.Filter {
+	if f == Bicubic {
+		return kernel.Bicubic
+	}
+	return kernel.Bilinear
+}
+
+// filterOf is the filter of a sizing transform that resizes.
+func filterOf(t Transform) Filter {
+	switch t := t.(type) {
+	case Resize:
+		return t.Filter
+	case RandomResizedCrop:
+		return t.Filter
+	}
+	return ""
+}
+
+// Filtered is the list with the filter for each resize that names none.
+func (l List) Filtered(f Filter) List {
+	out := slices.Clone(l)
+	for i, t := range out {
+		switch t := t.(type) {
+		case Resize:
+			t.Filter = Filter(orElse(string(t.Filter), string(f)))
+			out[i] = t
+		case RandomResizedCrop:
+			t.Filter = Filter(orElse(string(t.Filter), string(f)))
+			out[i] = t
+		}
+	}
+	return out
+}
+
+// Resize makes a square of Size x Size pixels with one of Pillow's antialiased filters (fastai's
 // Resize).
 type Resize struct {
 	Size   int    `yaml:"size"`
 	Method string `yaml:"method,omitempty"` // "": crop
 	Pad    string `yaml:"pad,omitempty"`    // of the method pad; "": reflection
+	Filter Filter `yaml:"filter,omitempty"` // "": bilinear
 }
 
 // CenterCrop cuts Size x Size pixels from the middle, without resizing; smaller pictures are padded
@@ -72,6 +120,7 @@ type RandomResizedCrop struct {
 	MaxScale float64 `yaml:"max_scale"`
 	MinRatio float64 `yaml:"min_ratio"`
 	MaxRatio float64 `yaml:"max_ratio"`
+	Filter   Filter  `yaml:"filter,omitempty"` // "": bilinear
 }
 
 // RandAugment applies Ops random 8-bit operations of the same magnitude, 0 to Bins-1 (torchvision's
@@ -286,7 +335,11 @@ func factor(v float64) error {
 
 func (t Resize) check() error {
 	return first(side(t.Size), oneOf("method", t.Method, "", MethodCrop, MethodPad, MethodSquish),
-		oneOf("pad", t.Pad, "", PadReflection, PadBorder, PadZeros))
+		oneOf("pad", t.Pad, "", PadReflection, PadBorder, PadZeros), t.Filter.check())
+}
+
+func (f Filter) check() error {
+	return oneOf("filter", string(f), "", string(Bilinear), string(Bicubic))
 }
 
 func (t CenterCrop) check() error {
@@ -300,7 +353,7 @@ func (t RandomResizedCrop) check() error {
 	if !(t.MinRatio > 0 && t.MinRatio <= t.MaxRatio) || math.IsInf(t.MaxRatio, 0) {
 		return fmt.Errorf("ratio %g to %g: want 0 < min <= max", t.MinRatio, t.MaxRatio)
 	}
-	return side(t.Size)
+	return first(side(t.Size), t.Filter.check())
 }
 
 func (t RandAugment) check() error {

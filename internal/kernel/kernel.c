@@ -64,8 +64,8 @@ typedef struct {
 
 static int stream_open(stream *s, orr_worker *w, const uint8_t *source, ptrdiff_t stride,
                        const orr_job *job) {
-  if (orr_taps_make(&w->across, job->crop_w, job->item_w, w->grouped) ||
-      orr_taps_make(&w->down, job->crop_h, job->item_h, 0))
+  if (orr_taps_make(&w->across, job->filter, job->crop_w, job->item_w, w->grouped) ||
+      orr_taps_make(&w->down, job->filter, job->crop_h, job->item_h, 0))
     return ORR_NO_MEMORY;
   s->w = w;
   s->source = source;
@@ -215,7 +215,8 @@ static int valid(int32_t width, int32_t height, const orr_job *job) {
   return width > 0 && height > 0 && job->crop_x >= 0 && job->crop_y >= 0 && job->crop_w > 0 &&
          job->crop_h > 0 && job->crop_w <= width - job->crop_x &&
          job->crop_h <= height - job->crop_y && (job->item_w > 0) == (job->item_h > 0) &&
-         (job->area_w > 0) == (job->area_h > 0) && job->item_w >= 0 && job->area_w >= 0;
+         (job->area_w > 0) == (job->area_h > 0) && job->item_w >= 0 && job->area_w >= 0 &&
+         (job->filter == ORR_BILINEAR || job->filter == ORR_BICUBIC);
 }
 
 int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,

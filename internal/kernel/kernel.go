@@ -17,6 +17,9 @@ import (
 	"unsafe"
 )
 
+// Filter is the one of a resize.
+type Filter int32
+
 // Dtype is the element type of an output.
 type Dtype int32
 
@@ -24,6 +27,9 @@ type Dtype int32
 type Layout int32
 
 const (
+	Bilinear Filter = C.ORR_BILINEAR
+	Bicubic  Filter = C.ORR_BICUBIC
+
 	Float32  Dtype = C.ORR_F32
 	BFloat16 Dtype = C.ORR_BF16
 	Uint8    Dtype = C.ORR_U8
@@ -37,9 +43,10 @@ const Pad = 64
 
 // Job says what happens to one picture; all sizes are in pixels.
 type Job struct {
-	CropX, CropY, CropW, CropH int // a whole-pixel crop inside the picture
-	ItemW, ItemH               int // Pillow's resize of the crop; 0: none
-	AreaW, AreaH               int // area resize of what came before; 0: none
+	CropX, CropY, CropW, CropH int    // a whole-pixel crop inside the picture
+	ItemW, ItemH               int    // Pillow's resize of the crop; 0: none
+	Filter                     Filter // of that resize
+	AreaW, AreaH               int    // area resize of what came before; 0: none
 	OutW, OutH                 int
 	Layout                     Layout
 	Dtype                      Dtype
@@ -155,7 +162,7 @@ func status(rc C.int) error {
 func (j *Job) c() C.orr_job {
 	c := C.orr_job{
 		crop_x: C.int32_t(j.CropX), crop_y: C.int32_t(j.CropY), crop_w: C.int32_t(j.CropW), crop_h: C.int32_t(j.CropH),
-		item_w: C.int32_t(j.ItemW), item_h: C.int32_t(j.ItemH), area_w: C.int32_t(j.AreaW), area_h: C.int32_t(j.AreaH),
+		item_w: C.int32_t(j.ItemW), item_h: C.int32_t(j.ItemH), filter: C.int32_t(j.Filter), area_w: C.int32_t(j.AreaW), area_h: C.int32_t(j.AreaH),
 		out_w: C.int32_t(j.OutW), out_h: C.int32_t(j.OutH), layout: C.int32_t(j.Layout), dtype: C.int32_t(j.Dtype),
 		low_x: C.float(j.LowX), low_y: C.float(j.LowY), span_x: C.float(j.SpanX), span_y: C.float(j.SpanY),
 		light_offset: C.float(j.LightOffset), light_gain: C.float(j.LightGain),

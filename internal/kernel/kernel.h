@@ -1,9 +1,9 @@
 // The pixel work of packages data and augment: one picture in, one training sample out.
 //
 // Texels are RGBX, 4 bytes a pixel. Three stages, each with a scalar and an AVX2 form:
-//   resize  Pillow's antialiased bilinear filter, 8 bits, horizontal pass then vertical pass;
-//   area    adaptive average windows to 15 bits (255 becomes 32640); after a resize, both are one
-//           filter (merged.h), whose rows are made as the sampling needs them;
+//   resize  Pillow's antialiased filters, 8 bits, horizontal pass then vertical pass;
+//   area    adaptive average windows to 15 bits (255 becomes 32640); after a bilinear resize, both are
+//           one filter (merged.h), whose rows are made as the sampling needs them;
 //   sample  one projective sampling with reflection about pixel centres, then colour, then output.
 #ifndef ORRERY_AUGMENT_KERNEL_H_
 #define ORRERY_AUGMENT_KERNEL_H_
@@ -13,6 +13,8 @@
 
 enum { ORR_F32 = 0, ORR_BF16 = 1, ORR_U8 = 2 };
 enum { ORR_NCHW = 0, ORR_NHWC = 1 };
+// The filters of the resize, Pillow's BILINEAR and BICUBIC.
+enum { ORR_BILINEAR = 0, ORR_BICUBIC = 1 };
 enum { ORR_OK = 0, ORR_NO_MEMORY = 1, ORR_BAD_JOB = 2 };
 
 // orr_job says what happens to one picture. All sizes are in pixels.
@@ -20,7 +22,7 @@ typedef struct {
   // The crop of the source, whole pixels, inside the picture.
   int32_t crop_x, crop_y, crop_w, crop_h;
   // Pillow's resize of the crop; 0: none.
-  int32_t item_w, item_h;
+  int32_t item_w, item_h, filter;
   // Area resize of what came before; 0: none.
   int32_t area_w, area_h;
   // Output.

@@ -45,7 +45,7 @@ int orr_merged_make(orr_merged *m, orr_taps *taps, orr_windows *windows, int in,
                     int out) {
   if (m->in == in && m->item == item && m->out == out && m->memory) return ORR_OK;
   m->in = 0;
-  if (orr_taps_make(taps, in, item, 0) || orr_windows_make(windows, item, out))
+  if (orr_taps_make(taps, ORR_BILINEAR, in, item, 0) || orr_windows_make(windows, item, out))
     return ORR_NO_MEMORY;
   double *sum = calloc((size_t)in, sizeof *sum);
   if (!sum) return ORR_NO_MEMORY;
@@ -88,7 +88,8 @@ int orr_merged_make(orr_merged *m, orr_taps *taps, orr_windows *windows, int in,
 }
 
 int orr_merger_fits(const orr_job *job) {
-  return job->crop_w / job->area_w < MOST_SHRINK && job->crop_h / job->area_h < MOST_SHRINK;
+  return job->filter == ORR_BILINEAR && job->crop_w / job->area_w < MOST_SHRINK &&
+         job->crop_h / job->area_h < MOST_SHRINK;
 }
 
 int orr_merger_open(orr_merger *m, orr_worker *w, const uint8_t *source, ptrdiff_t stride,

@@ -27,7 +27,8 @@ typedef struct {
   size_t picture_pitch;
 } orr_merger;
 
-// orr_merger_fits says whether 15-bit weights are fine enough for the job's sizes.
+// orr_merger_fits says whether the job's filter has no negative weights, and 15 bits are fine enough
+// for its sizes.
 int orr_merger_fits(const orr_job *job);
 // orr_merger_open points view at the picture, of which nothing is there yet.
 int orr_merger_open(orr_merger *m, orr_worker *w, const uint8_t *source, ptrdiff_t stride,

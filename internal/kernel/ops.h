@@ -17,6 +17,7 @@
 // orr_taps are the weights of one axis of the resize: output o takes count[o] inputs from first[o].
 typedef struct {
   int in, out;       // sizes of the axis
+  int filter;        // ORR_BILINEAR or ORR_BICUBIC
   int width;         // weights per output (the longest count)
   int pairs;         // (width + 1) / 2
   int32_t *first;    // out + 8 entries (the last ones repeat)

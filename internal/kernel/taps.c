@@ -18,6 +18,15 @@ static double triangle(double x) {
   return x < 1.0 ? 1.0 - x : 0.0;
 }
 
+// Pillow's bicubic filter: Keys' kernel with a = -0.5.
+static double cubic(double x) {
+  const double a = -0.5;
+  if (x < 0.0) x = -x;
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0.0;
+}
+
 static void group(orr_taps *t) {
   for (int g = 0; g < (t->out + 3) / 4; g++) {
     for (int p = 0; p < t->pairs; p++) {
@@ -28,7 +37,7 @@ static void group(orr_taps *t) {
         uint32_t a = (uint32_t)w[2 * p];
         uint32_t b = 2 * p + 1 < t->width ? (uint32_t)w[2 * p + 1] : 0;
         const uint32_t mask = (1u << ORR_LOW_BITS) - 1;
-        uint32_t high = (a >> ORR_LOW_BITS) | (b >> ORR_LOW_BITS) << 16;
+        uint32_t high = (a >> ORR_LOW_BITS & 0xffff) | (b >> ORR_LOW_BITS) << 16;
         uint32_t low = (a & mask) | (b & mask) << 16;
         int32_t *to = v + (k & 1) * 16 + (k >> 1) * 4;
         for (int c = 0; c < 4; c++) {
@@ -40,11 +49,11 @@ static void group(orr_taps *t) {
   }
 }
 
-int orr_taps_make(orr_taps *t, int in, int out, int grouped) {
-  if (t->in == in && t->out == out && t->memory) return ORR_OK;
+int orr_taps_make(orr_taps *t, int filter, int in, int out, int grouped) {
+  if (t->in == in && t->out == out && t->filter == filter && t->memory) return ORR_OK;
   double scale = (double)in / out;
   double stretch = scale < 1.0 ? 1.0 : scale;
-  double support = stretch;
+  double support = filter == ORR_BICUBIC ? 2 * stretch : stretch;
   int width = (int)ceil(support) * 2 + 2;
   int pairs = width / 2;
   size_t n = (size_t)out + 8;
@@ -67,6 +76,7 @@ int orr_taps_make(orr_taps *t, int in, int out, int grouped) {
   memset(t->weight, 0, bytes_weight);
   t->in = in;
   t->out = out;
+  t->filter = filter;
 
   double *k = malloc((size_t)width * sizeof *k);
   if (!k) {
@@ -93,7 +103,8 @@ int orr_taps_make(orr_taps *t, int in, int out, int grouped) {
     double inverse = 1.0 / stretch;
     double sum = 0.0;
     for (int i = 0; i < t->count[o]; i++) {
-      k[i] = triangle((i + t->first[o] - centre + 0.5) * inverse);
+      double x = (i + t->first[o] - centre + 0.5) * inverse;
+      k[i] = filter == ORR_BICUBIC ? cubic(x) : triangle(x);
       sum += k[i];
     }
     // The AVX2 form reads `width` inputs for every output: near the right border begin earlier, with
@@ -104,7 +115,7 @@ int orr_taps_make(orr_taps *t, int in, int out, int grouped) {
     int32_t *w = t->weight + (size_t)o * t->width + earlier;
     for (int i = 0; i < t->count[o]; i++) {
       double v = sum != 0.0 ? k[i] / sum : k[i];
-      w[i] = (int32_t)(0.5 + v * (1 << ORR_BITS));
+      w[i] = (int32_t)((v < 0 ? -0.5 : 0.5) + v * (1 << ORR_BITS));
     }
     t->first[o] -= earlier;
     t->count[o] += earlier;
