@@ -62,17 +62,14 @@ type Model interface {
 // libtorch's default generator; with o.Layers, the network of those layers. The
 // tensors belong to the scope that is open.
 func New(name string, o Options) (Model, error) {
-	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
+	if err := Check(name, o); err != nil {
+		return nil, err
 	}
 	build := o.Layers.build
 	if len(o.Layers) == 0 {
 		info, err := Find(name)
 		if err != nil {
 			return nil, err
-		}
-		if err := info.accepts(o); err != nil {
-			return nil, fmt.Errorf("model %s: %w", name, err)
 		}
 		build = info.build
 	}
@@ -86,6 +83,24 @@ func New(name string, o Options) (Model, error) {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return n, nil
+}
+
+// Check tells what New would refuse of the options, without building anything.
+func Check(name string, o Options) error {
+	if err := o.check(); err != nil {
+		return fmt.Errorf("model %s: %w", name, err)
+	}
+	if len(o.Layers) > 0 {
+		return nil
+	}
+	info, err := Find(name)
+	if err != nil {
+		return err
+	}
+	if err := info.accepts(o); err != nil {
+		return fmt.Errorf("model %s: %w", name, err)
+	}
+	return nil
 }
 
 // withDefaults puts the usual values where o says nothing.

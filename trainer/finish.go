@@ -37,6 +37,9 @@ func (f *fit) finish(ctx context.Context) (*Result, error) {
 	if f.Run == nil {
 		return result, nil
 	}
+	if err := f.testTime(ctx, result); err != nil {
+		return nil, err
+	}
 	f.saver.wait() //nolint:errcheck // it was said in the log
 	return result, f.persist(ctx, func() error {
 		for _, write := range []func() error{
@@ -52,6 +55,20 @@ func (f *fit) finish(ctx context.Context) (*Result, error) {
 		}
 		return nil
 	})
+}
+
+// testTime notes what test-time augmentation makes of the validation split.
+func (f *fit) testTime(ctx context.Context, result *Result) error {
+	if f.recipe.TTA == 0 {
+		return nil
+	}
+	var found TestTime
+	var err error
+	f.optimizer.average.within(func() {
+		found, err = testTime(ctx, f.recipe, f.model, f.device, f.set, f.Pictures, f.evaluation, f.recipe.TTA)
+	})
+	result.TestTime = &found
+	return err
 }
 
 // persist writes the results of a training, trying again for a while when the

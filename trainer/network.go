@@ -78,10 +78,14 @@ func carryWeights(path string, model models.Model) error {
 
 // newModel builds the recipe's network with fresh weights.
 func newModel(r Recipe, classes int) (models.Model, error) {
-	return models.New(r.Model, models.Options{
+	return models.New(r.Model, r.modelOptions(classes))
+}
+
+func (r Recipe) modelOptions(classes int) models.Options {
+	return models.Options{
 		Classes: classes, ReLU: r.ReLU, BatchNorm: r.BatchNorm, Width: r.Width, Depth: r.Depth, Activation: r.Activation,
 		Dropout: r.Dropout, DropPath: r.DropPath, Layers: r.Layers, Size: r.Size,
-	})
+	}
 }
 
 // toDevice moves every parameter and buffer to the device; convolution weights

@@ -27,13 +27,16 @@ func newPipeline(r Recipe) (*augment.Pipeline, error) {
 	return augment.NewFromList(r.transforms(), pixels)
 }
 
-// transforms are the recipe's, with the normalisation and the mixing that keys of their own ask for.
+// transforms are the recipe's, with the filter, the normalisation and the mixing that keys of their own ask for.
 func (r Recipe) transforms() augment.List {
 	list := slices.Clone(r.Transforms)
 	if len(list) == 0 {
 		config := augment.ArticleConfig()
 		config.ItemSize, config.Size = r.ItemSize, r.Size
 		list = config.List()
+	}
+	if r.Interpolation == string(augment.Bicubic) {
+		list = list.Filtered(augment.Bicubic)
 	}
 	if mean, std, _ := models.Normalization(r.Normalize); len(mean) > 0 {
 		at := slices.IndexFunc(list, func(t augment.Transform) bool {

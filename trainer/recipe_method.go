@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/models"
 )
 
@@ -27,6 +28,9 @@ type Network struct {
 	// models.NormalizationNames, or "auto": as the pretrained weights want it, not
 	// at all without.
 	Normalize string `yaml:"normalize"`
+	// Interpolation is the filter of the resize to ItemSize: bilinear, bicubic, or
+	// "auto": as the pretrained weights want it where pixels are exact, else bilinear.
+	Interpolation string `yaml:"interpolation"`
 	// Pretrained is a file of weights to start from; "" draws all.
 	Pretrained string `yaml:"pretrained"`
 	// Freeze is how many stages of the network, from the first on, are never trained.
@@ -73,10 +77,13 @@ type Method struct {
 	Patience int `yaml:"patience"`
 	// BestBy is what the best epoch is chosen by: a word of MetricNames.
 	BestBy string `yaml:"best_by"`
+	// TTA is in how many augmented passes the validation split is predicted once
+	// more at the end (test-time augmentation); 0 does not.
+	TTA int `yaml:"tta"`
 }
 
 func defaultNetwork() Network {
-	return Network{Width: 1, Activation: "relu", Normalize: "auto", LRRatio: 1}
+	return Network{Width: 1, Activation: "relu", Normalize: "auto", Interpolation: "auto", LRRatio: 1}
 }
 
 func defaultMethod() Method {
@@ -85,11 +92,22 @@ func defaultMethod() Method {
 	}
 }
 
+// interpolationNames are the words of Interpolation.
+var interpolationNames = []string{"auto", string(augment.Bilinear), string(augment.Bicubic)}
+
+// InterpolationNames lists the words a recipe may say.
+func InterpolationNames() []string { return slices.Clone(interpolationNames) }
+
+// MaxTTA keeps a slip of the finger from starting a day of predictions.
+const MaxTTA = 100
+
 func (n Network) validate(r Recipe) error {
 	switch {
 	case n.Normalize != "auto" && !slices.Contains(models.NormalizationNames, n.Normalize):
 		words := append([]string{"auto"}, models.NormalizationNames...)
 		return fmt.Errorf("normalize is %q; it must be one of %s%s", n.Normalize, strings.Join(words, ", "), suggest(n.Normalize, words))
+	case !slices.Contains(interpolationNames, n.Interpolation):
+		return fmt.Errorf("interpolation is %q; it must be one of %s%s", n.Interpolation, strings.Join(interpolationNames, ", "), suggest(n.Interpolation, interpolationNames))
 	case n.Freeze < 0:
 		return fmt.Errorf("freeze is %d; it must be 0 or a number of stages", n.Freeze)
 	case n.FreezeEpochs < 0:
@@ -103,7 +121,7 @@ func (n Network) validate(r Recipe) error {
 	case models.IsLayerFile(r.Model) && len(n.Layers) == 0:
 		return fmt.Errorf("model is %s, but the recipe holds no layers of it", r.Model)
 	}
-	return nil
+	return models.Check(r.Model, r.modelOptions(2)) // how many classes there are is the data's
 }
 
 func (m Method) validate(r Recipe) error {
@@ -138,6 +156,8 @@ func (m Method) validate(r Recipe) error {
 		}
 	}
 	switch {
+	case m.TTA < 0 || m.TTA > MaxTTA:
+		return fmt.Errorf("tta is %d; it must be between 0 and %d passes", m.TTA, MaxTTA)
 	case m.Accumulate < 1:
 		return fmt.Errorf("accumulate is %d; it must be at least 1", m.Accumulate)
 	case m.Loss == Focal && m.LabelSmoothing > 0:
@@ -157,8 +177,8 @@ func (m Method) validate(r Recipe) error {
 }
 
 // Settle fills in what follows from other fields and files: the layers of a
-// model that is a .yaml file, and the normalisation of pretrained weights. What
-// is settled stays the same when the files change.
+// model that is a .yaml file, and the normalisation and the filter of pretrained
+// weights. What is settled stays the same when the files change.
 func (r Recipe) Settle() (Recipe, error) {
 	if models.IsLayerFile(r.Model) && len(r.Layers) == 0 {
 		var err error
@@ -166,10 +186,17 @@ func (r Recipe) Settle() (Recipe, error) {
 			return r, err
 		}
 	}
+	input := models.Input{Normalize: "none", Interpolation: string(augment.Bilinear)}
+	if info, err := models.Find(r.Model); err == nil && r.Pretrained != "" {
+		input = info.Input
+	}
 	if r.Normalize == "auto" {
-		r.Normalize = "none"
-		if info, err := models.Find(r.Model); err == nil && r.Pretrained != "" {
-			r.Normalize = info.Input.Normalize
+		r.Normalize = input.Normalize
+	}
+	if r.Interpolation == "auto" {
+		r.Interpolation = string(augment.Bilinear)
+		if r.Pixels == "exact" {
+			r.Interpolation = input.Interpolation
 		}
 	}
 	return r, nil

@@ -24,24 +24,25 @@ type Epoch struct {
 
 // Result is what a finished run says of itself: result.json.
 type Result struct {
-	Accuracy         float64  `json:"accuracy"`
-	ValidLoss        float64  `json:"valid_loss"`
-	TrainImages      int      `json:"train_images"`
-	ValidImages      int      `json:"valid_images"`
-	SkippedImages    int      `json:"skipped_images"`
-	Epochs           int      `json:"epochs"`
-	Seconds          float64  `json:"seconds"`
-	ImagesPerSecond  float64  `json:"images_per_second"`  // over the training half of every epoch
-	DataWaitFraction float64  `json:"data_wait_fraction"` // of the same time
-	FirstStepSeconds float64  `json:"first_step_seconds"` // from the start of the process
-	PeakRSSBytes     int64    `json:"peak_rss_bytes"`
-	Device           string   `json:"device"`
-	Threads          int      `json:"threads"`
-	Libtorch         string   `json:"libtorch"`
-	Commit           string   `json:"commit"`
-	Command          []string `json:"command"`
-	Classes          []string `json:"classes"`
-	Recipe           Recipe   `json:"recipe"`
+	Accuracy         float64   `json:"accuracy"`
+	ValidLoss        float64   `json:"valid_loss"`
+	TestTime         *TestTime `json:"test_time,omitempty"` // with test-time augmentation, where the recipe asks for it
+	TrainImages      int       `json:"train_images"`
+	ValidImages      int       `json:"valid_images"`
+	SkippedImages    int       `json:"skipped_images"`
+	Epochs           int       `json:"epochs"`
+	Seconds          float64   `json:"seconds"`
+	ImagesPerSecond  float64   `json:"images_per_second"`  // over the training half of every epoch
+	DataWaitFraction float64   `json:"data_wait_fraction"` // of the same time
+	FirstStepSeconds float64   `json:"first_step_seconds"` // from the start of the process
+	PeakRSSBytes     int64     `json:"peak_rss_bytes"`
+	Device           string    `json:"device"`
+	Threads          int       `json:"threads"`
+	Libtorch         string    `json:"libtorch"`
+	Commit           string    `json:"commit"`
+	Command          []string  `json:"command"`
+	Classes          []string  `json:"classes"`
+	Recipe           Recipe    `json:"recipe"`
 }
 
 // A Watcher follows a run while it trains. Its methods are called from the

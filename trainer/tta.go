@@ -4,8 +4,11 @@ import (
 	"context"
 	"math"
 
+	torch "github.com/wangkuiyi/gotorch"
+
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/models"
 )
 
 // ttaBeta is fastai's: the weight of the plain prediction beside the mean of the augmented ones.
@@ -13,8 +16,9 @@ const ttaBeta = 0.25
 
 // TestTime is what test-time augmentation makes of the pictures of an Evaluation.
 type TestTime struct {
-	Accuracy float64 // in [0, 1]
-	Loss     float64 // mean cross entropy, in nats
+	Passes   int     `json:"passes"`
+	Accuracy float64 `json:"accuracy"` // in [0, 1]
+	Loss     float64 `json:"loss"`     // mean cross entropy, in nats
 }
 
 // EvaluateTTA predicts the pictures of plain again, in passes passes that augment
@@ -23,6 +27,11 @@ type TestTime struct {
 //
 // Source: fastai 2.8.12, Learner.tta with its defaults, which takes 4 passes.
 func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evaluation, passes int) (TestTime, error) {
+	return testTime(ctx, s.Recipe, s.model, s.device, set, s.Recipe.Pictures(set), plain, passes)
+}
+
+// testTime is EvaluateTTA of any model.
+func testTime(ctx context.Context, r Recipe, model models.Model, device torch.Device, set *data.Dataset, pictures augment.Source, plain *Evaluation, passes int) (TestTime, error) {
 	indices := make([]int, len(plain.predictions))
 	position := map[int]int{} // in indices, of a picture of the set
 	sums := make([][]float64, len(indices))
@@ -30,8 +39,8 @@ func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evalu
 		indices[i], position[p.Index] = p.Index, i
 		sums[i] = make([]float64, len(plain.Classes))
 	}
-	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), indices, augment.LoaderOptions{
-		BatchSize: s.Recipe.BatchSize, Train: true, InOrder: true, OnSkip: func(int, error) {}, // the plain pass read them all
+	batches, err := loader(r, set, pictures, indices, augment.LoaderOptions{
+		BatchSize: r.BatchSize, Train: true, InOrder: true, OnSkip: func(int, error) {}, // the plain pass read them all
 	})
 	if err != nil {
 		return TestTime{}, err
@@ -39,7 +48,7 @@ func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evalu
 	defer batches.Close()
 	classes := len(plain.Classes)
 	for pass := range passes {
-		err := forward(ctx.Err, s.model, s.device, batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
+		err := forward(ctx.Err, model, device, batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
 			for i, index := range indices {
 				for c, p := range softmax(logits[i*classes : (i+1)*classes]) {
 					sums[position[index]][c] += p
@@ -55,7 +64,7 @@ func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evalu
 
 // judgeTTA scores the mix of plain predictions and the sums of augmented ones.
 func judgeTTA(plain []Labelled, sums [][]float64, passes int) TestTime {
-	var t TestTime
+	t := TestTime{Passes: passes}
 	n := float64(len(plain))
 	for i, p := range plain {
 		best, mixed := 0, make([]float64, len(p.Probabilities))

@@ -31,17 +31,14 @@ func interpretCommand() *cli.Command {
 	}
 }
 
-// maxTTA keeps a slip of the finger from starting a day of predictions.
-const maxTTA = 100
-
 func interpret(c *cli.Context) error {
 	switch {
 	case c.NArg() != 2:
 		return usagef("interpret takes RUN and DATA, such as: orrery interpret runs/planets photos")
 	case c.String("split") != "all" && c.String("split") != "valid":
 		return usagef("split is %q; it must be all or valid", c.String("split"))
-	case c.Int("tta") < 0 || c.Int("tta") > maxTTA:
-		return usagef("tta is %d; it must be between 0 and %d", c.Int("tta"), maxTTA)
+	case c.Int("tta") < 0 || c.Int("tta") > trainer.MaxTTA:
+		return usagef("tta is %d; it must be between 0 and %d", c.Int("tta"), trainer.MaxTTA)
 	case c.Int("top") < 0 || c.Int("top") > 1000:
 		return usagef("top is %d; it must be between 0 and 1000", c.Int("top"))
 	}

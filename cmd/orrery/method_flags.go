@@ -19,6 +19,7 @@ func methodFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "dropout", Usage: "probability that a feature is dropped before the last layer", Value: d.Dropout},
 		&cli.Float64Flag{Name: "drop-path", Usage: "probability that the last residual branch is left out", Value: d.DropPath},
 		&cli.StringFlag{Name: "normalize", Usage: "auto (as the pretrained weights), " + strings.Join(models.NormalizationNames, ", "), Value: d.Normalize},
+		&cli.StringFlag{Name: "interpolation", Usage: "of the resize to the item size: auto (as the pretrained weights, with exact pixels), bilinear, bicubic", Value: d.Interpolation},
 		&cli.StringFlag{Name: "pretrained", Usage: "start from the weights in `FILE` (.safetensors, .pth, .pt)"},
 		&cli.IntFlag{Name: "freeze", Usage: "stages, from the first on, that are never trained", Value: d.Freeze},
 		&cli.IntFlag{Name: "freeze-epochs", Usage: "epochs, from the first on, that train the head alone", Value: d.FreezeEpochs},
@@ -41,25 +42,33 @@ func methodFlags() []cli.Flag {
 		&cli.IntFlag{Name: "start-size", Usage: "pixels of the first epoch, growing to --size; 0 does not", Value: d.StartSize},
 		&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a better one; 0 never", Value: d.Patience},
 		&cli.StringFlag{Name: "best-by", Usage: strings.Join(trainer.MetricNames(), ", "), Value: d.BestBy},
+		&cli.IntFlag{Name: "tta", Usage: "passes of test-time augmentation over the validation split at the end; 0 none", Value: d.TTA},
 	}
 }
 
 // setMethod lays the flags that were given over a recipe.
-func setMethod(c *cli.Context, set func(name string, field any), r *trainer.Recipe) {
+func setMethod(c *cli.Context, set func(name string, field any), r *trainer.Recipe) error {
 	for name, field := range map[string]any{
 		"width": &r.Width, "depth": &r.Depth, "activation": &r.Activation, "dropout": &r.Dropout, "drop-path": &r.DropPath,
-		"normalize": &r.Normalize, "pretrained": &r.Pretrained, "freeze": &r.Freeze, "freeze-epochs": &r.FreezeEpochs, "lr-ratio": &r.LRRatio,
+		"normalize": &r.Normalize, "interpolation": &r.Interpolation, "pretrained": &r.Pretrained, "freeze": &r.Freeze, "freeze-epochs": &r.FreezeEpochs, "lr-ratio": &r.LRRatio,
 		"loss": &r.Loss, "label-smoothing": &r.LabelSmoothing, "focal-gamma": &r.FocalGamma, "loss-weights": &r.LossWeights,
 		"optimizer": &r.Optimizer, "lookahead": &r.Lookahead, "accumulate": &r.Accumulate, "clip-norm": &r.ClipNorm, "ema": &r.EMA,
 		"warmup-epochs": &r.WarmupEpochs, "step-epochs": &r.StepEpochs, "step-gamma": &r.StepGamma,
-		"mixup": &r.MixUp, "cutmix": &r.CutMix, "start-size": &r.StartSize, "patience": &r.Patience, "best-by": &r.BestBy,
+		"mixup": &r.MixUp, "cutmix": &r.CutMix, "start-size": &r.StartSize, "patience": &r.Patience, "best-by": &r.BestBy, "tta": &r.TTA,
 	} {
 		set(name, field)
 	}
 	if c.IsSet("model") && !models.IsLayerFile(r.Model) {
 		r.Layers = nil
 	}
-	if c.IsSet("fine-tune") {
-		*r = r.FineTuned(c.Int("fine-tune"))
+	if !c.IsSet("fine-tune") {
+		return nil
 	}
+	for _, name := range []string{"epochs", "schedule"} {
+		if c.IsSet(name) {
+			return usagef("--fine-tune decides --%s: it trains one frozen epoch (or --freeze-epochs), then N of all stages; leave one of the two out", name)
+		}
+	}
+	*r = r.FineTuned(c.Int("fine-tune"))
+	return nil
 }

@@ -105,7 +105,9 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	set("workers", &recipe.Workers)
 	set("kernels", &recipe.Kernels)
 	set("threads", &recipe.Threads)
-	setMethod(c, set, &recipe)
+	if err := setMethod(c, set, &recipe); err != nil {
+		return recipe, err
+	}
 	if c.Args().Present() {
 		recipe.Data = c.Args().First()
 	}

@@ -85,6 +85,9 @@ func trainIn(c *cli.Context, world *trainer.World) error {
 	}
 	fmt.Fprintf(c.App.Writer, "accuracy %.4f on %d pictures; %.0f img/s, %.1f %% of it waiting for data; report: %s\n",
 		result.Accuracy, result.ValidImages, result.ImagesPerSecond, 100*result.DataWaitFraction, filepath.Join(job.dir, "report.html"))
+	if t := result.TestTime; t != nil {
+		fmt.Fprintf(c.App.Writer, "with test-time augmentation, %d passes: accuracy %.4f, loss %.4f\n", t.Passes, t.Accuracy, t.Loss)
+	}
 	return nil
 }
 
