@@ -85,7 +85,7 @@ func (e *expectation) compare(model exported) (most float64, err error) {
 			return 0, fmt.Errorf("the export gives %d values for %d pictures of %d classes", len(found), n, e.classes)
 		}
 		for i := range n {
-			d, err := differ(found[i*e.classes:(i+1)*e.classes], expected[i*e.classes:(i+1)*e.classes])
+			d, err := differ(found[i*e.classes:(i+1)*e.classes], expected[i*e.classes:(i+1)*e.classes], Tolerance)
 			if err != nil {
 				return 0, fmt.Errorf("picture %d: %w; nothing was written", first+i, err)
 			}
@@ -97,16 +97,19 @@ func (e *expectation) compare(model exported) (most float64, err error) {
 }
 
 // differ gives the largest difference of one picture's logits from the run's;
-// one above Tolerance is an error.
-func differ(found, expected []float32) (most float64, err error) {
+// one above the tolerance, which grows with logits beyond 1, is an error.
+func differ(found, expected []float32, tolerance float64) (most float64, err error) {
+	if len(found) != len(expected) {
+		return 0, fmt.Errorf("the export gives %d values for a picture of %d classes", len(found), len(expected))
+	}
 	scale := 1.0
 	for _, x := range expected {
 		scale = max(scale, math.Abs(float64(x)))
 	}
 	for i, want := range expected {
 		d := math.Abs(float64(found[i]) - float64(want))
-		if !(d <= Tolerance*scale) { // a NaN is not
-			return d, fmt.Errorf("the export's logit %v differs from the run's %v by %.2g, more than %.2g", found[i], want, d, Tolerance*scale)
+		if !(d <= tolerance*scale) { // a NaN is not
+			return d, fmt.Errorf("the export's logit %v differs from the run's %v by %.2g, more than %.2g", found[i], want, d, tolerance*scale)
 		}
 		most = max(most, d)
 	}

@@ -20,16 +20,18 @@ type Description struct {
 	Classes  []string `json:"classes"` // in the order of the logits
 	Input    Input    `json:"input"`
 	// Preprocessing are the transforms of validation, in order, as the recipe
-	// writes them; docs: package augment.
+	// writes them; docs: package augment. Where they are inside the model, only the
+	// crop of the central square is left to do before it.
 	Preprocessing []any          `json:"preprocessing"`
+	Inside        bool           `json:"preprocessing_inside,omitempty"`
 	Pixels        string         `json:"pixels"` // their arithmetic: exact or fast
 	Recipe        map[string]any `json:"recipe"`
 }
 
 // Input is the tensor a model takes.
 type Input struct {
-	Shape    []any  `json:"shape"`    // ["batch", 3, size, size]
-	Dtype    string `json:"dtype"`    // "float32"
+	Shape    []any  `json:"shape"`    // ["batch", 3, size, size], or ["batch", "side", "side", 3] with the preprocessing inside
+	Dtype    string `json:"dtype"`    // "float32", or "uint8"
 	Channels string `json:"channels"` // "RGB"
 	// Range of the values before a normalize step: what 0 and 255 become.
 	Range [2]float64 `json:"range"`
@@ -38,11 +40,14 @@ type Input struct {
 // inValidation are the transforms that act on a picture outside training.
 var inValidation = map[string]bool{"resize": true, "center_crop": true, "random_resized_crop": true, "sample": true, "normalize": true}
 
-func description(saved *trainer.Saved) (*Description, error) {
+func description(saved *trainer.Saved, inside bool) (*Description, error) {
 	size := saved.Recipe.Size
 	d := &Description{
 		Producer: "orrery", Model: saved.Recipe.Model, Classes: saved.Classes, Pixels: saved.Recipe.Pixels,
 		Input: Input{Shape: []any{"batch", 3, size, size}, Dtype: "float32", Channels: "RGB", Range: [2]float64{0, 1}},
+	}
+	if inside {
+		d.Inside, d.Input = true, Input{Shape: []any{"batch", "side", "side", 3}, Dtype: "uint8", Channels: "RGB", Range: [2]float64{0, 255}}
 	}
 	var acting augment.List
 	for _, t := range saved.Pipeline().List() {
@@ -65,9 +70,9 @@ func viaYAML(from, to any) error {
 	return yaml.Unmarshal(text, to)
 }
 
-// describe gives the texts that an exported file carries.
-func describe(saved *trainer.Saved) (map[string]string, error) {
-	d, err := description(saved)
+// describe gives the texts that an exported file carries; inside tells that the preprocessing is in it.
+func describe(saved *trainer.Saved, inside bool) (map[string]string, error) {
+	d, err := description(saved, inside)
 	if err != nil {
 		return nil, err
 	}

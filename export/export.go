@@ -32,6 +32,9 @@ type Options struct {
 	// Output is the file to write; with safetensors the folder for the weights and
 	// config.json. "" is a name beside the run's own files.
 	Output string
+	// Preprocess puts the run's preprocessing inside an ONNX model, which then takes
+	// the pixels of central squares, uint8 [batch, side, side, 3].
+	Preprocess bool
 	// Check gives the pictures that the export is held against: Images of them,
 	// decoded one by one by their numbers from 0.
 	Images int
@@ -45,6 +48,8 @@ type Result struct {
 	Path  string `json:"path"`
 	Bytes int64  `json:"bytes"`
 	Opset int    `json:"opset,omitempty"`
+	// Preprocess tells that the preprocessing is inside.
+	Preprocess bool `json:"preprocess,omitempty"`
 	// Images is how many pictures the export was held against, MaxDifference the
 	// largest difference of a logit from the run's over all of them.
 	Images        int     `json:"images"`
@@ -52,22 +57,35 @@ type Result struct {
 }
 
 // Run exports the run. What it writes appears whole, and only if its logits
-// differ from the run's by no more than Tolerance.
+// differ from the run's by no more than Tolerance, or PreprocessTolerance.
 func Run(ctx context.Context, saved *trainer.Saved, dir string, o Options) (*Result, error) {
+	if o.Preprocess && o.Format != "onnx" {
+		return nil, fmt.Errorf("format is %q; the preprocessing goes inside a model of the format onnx only", o.Format)
+	}
 	expected, err := expect(ctx, saved, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Format: o.Format, Path: o.Output, Images: o.Images}
+	r := &Result{Format: o.Format, Path: o.Output, Images: o.Images, Preprocess: o.Preprocess}
+	compare := expected.compare
 	scope := torch.NewScope()
 	defer scope.Close()
 	switch o.Format {
 	case "onnx":
-		r.Path, r.Opset = defaultPath(r.Path, dir, "model.onnx"), Opset
-		err = writeChecked(r, expected, func(path string) (exported, error) { return writeONNX(saved, path) })
+		name := "model.onnx"
+		var inside *preparation
+		if o.Preprocess {
+			if inside, err = prepared(saved.Pipeline()); err != nil {
+				return nil, err
+			}
+			name = "model-preprocess.onnx"
+			compare = func(m exported) (float64, error) { return expected.comparePrepared(ctx, saved, o, m) }
+		}
+		r.Path, r.Opset = defaultPath(r.Path, dir, name), Opset
+		err = writeChecked(r, compare, func(path string) (exported, error) { return writeONNX(saved, inside, path) })
 	case "torchscript":
 		r.Path = defaultPath(r.Path, dir, "model.pt")
-		err = writeChecked(r, expected, func(path string) (exported, error) { return writeTorchScript(saved, path) })
+		err = writeChecked(r, compare, func(path string) (exported, error) { return writeTorchScript(saved, path) })
 	case "safetensors":
 		r.Path = defaultPath(r.Path, dir, "safetensors")
 		err = writeSafetensors(saved, r, expected)
@@ -93,8 +111,8 @@ type exported interface {
 	Close()
 }
 
-// writeChecked has write make the file and read it back, and lets it appear if it computes what the run does.
-func writeChecked(r *Result, expected *expectation, write func(path string) (exported, error)) error {
+// writeChecked has write make the file and read it back, and lets it appear if compare says that it computes what the run does.
+func writeChecked(r *Result, compare func(exported) (float64, error), write func(path string) (exported, error)) error {
 	if err := os.MkdirAll(filepath.Dir(r.Path), 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -104,7 +122,7 @@ func writeChecked(r *Result, expected *expectation, write func(path string) (exp
 			return err
 		}
 		defer model.Close()
-		if r.MaxDifference, err = expected.compare(model); err != nil {
+		if r.MaxDifference, err = compare(model); err != nil {
 			return fmt.Errorf("%s: %w", r.Path, err)
 		}
 		info, err := os.Stat(temporary)
@@ -124,12 +142,14 @@ func folded(saved *trainer.Saved) (*network, error) {
 	return n, err
 }
 
-func writeONNX(saved *trainer.Saved, path string) (exported, error) {
+// writeONNX puts the preprocessing inside where there is one.
+func writeONNX(saved *trainer.Saved, inside *preparation, path string) (exported, error) {
 	n, err := folded(saved)
 	if err != nil {
 		return nil, err
 	}
-	metadata, err := describe(saved)
+	n.preparation = inside
+	metadata, err := describe(saved, inside != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +174,7 @@ func writeTorchScript(saved *trainer.Saved, path string) (exported, error) {
 	if err != nil {
 		return nil, err
 	}
-	metadata, err := describe(saved)
+	metadata, err := describe(saved, false)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func within(t *testing.T, e *expectation, what string, got []float32) {
 	}
 	most := 0.0
 	for i := 0; i < len(got); i += e.classes {
-		d, err := differ(got[i:i+e.classes], e.logits[i:i+e.classes])
+		d, err := differ(got[i:i+e.classes], e.logits[i:i+e.classes], Tolerance)
 		if err != nil {
 			t.Errorf("%s: picture %d: %v", what, i/e.classes, err)
 		}

@@ -16,6 +16,8 @@ type network struct {
 	weights map[string]torch.Tensor // what the nodes read beside each other's results, by value
 	size    int64                   // pictures are float32 [N, 3, size, size]
 	output  string                  // the value that holds the logits [N, classes]
+	// preparation comes before the nodes in an ONNX model; nil: nothing does.
+	preparation *preparation
 }
 
 // The value that holds the pictures.

@@ -46,6 +46,9 @@ func (n *network) onnxModel(classes int, metadata map[string]string) (*onnx.Mode
 	for name, weight := range n.weights {
 		c.shapes[name] = weight.Shape()
 	}
+	if n.preparation != nil {
+		c.prepare(n.preparation)
+	}
 	for _, node := range n.nodes {
 		convert := conversions[node.op]
 		if convert == nil {
@@ -56,8 +59,11 @@ func (n *network) onnxModel(classes int, metadata map[string]string) (*onnx.Mode
 		}
 	}
 	c.emit("Identity", onnxOutput, []string{n.output})
-	c.graph.Input = []*onnx.ValueInfoProto{valueInfo(onnxInput, "batch", 3, n.size, n.size)}
-	c.graph.Output = []*onnx.ValueInfoProto{valueInfo(onnxOutput, "batch", int64(classes))}
+	c.graph.Input = []*onnx.ValueInfoProto{valueInfo(onnxInput, onnx.TensorProto_FLOAT, "batch", 3, n.size, n.size)}
+	if n.preparation != nil {
+		c.graph.Input[0] = valueInfo(onnxBytes, onnx.TensorProto_UINT8, "batch", "side", "side", 3)
+	}
+	c.graph.Output = []*onnx.ValueInfoProto{valueInfo(onnxOutput, onnx.TensorProto_FLOAT, "batch", int64(classes))}
 	m := &onnx.ModelProto{
 		IrVersion:    proto.Int64(irVersion),
 		ProducerName: proto.String("orrery"),
@@ -70,16 +76,23 @@ func (n *network) onnxModel(classes int, metadata map[string]string) (*onnx.Mode
 	return m, nil
 }
 
-// valueInfo describes a float32 tensor whose first dimension has a name instead of a size.
-func valueInfo(name, first string, rest ...int64) *onnx.ValueInfoProto {
-	shape := &onnx.TensorShapeProto{Dim: []*onnx.TensorShapeProto_Dimension{
-		{Value: &onnx.TensorShapeProto_Dimension_DimParam{DimParam: first}},
-	}}
-	for _, n := range rest {
-		shape.Dim = append(shape.Dim, &onnx.TensorShapeProto_Dimension{Value: &onnx.TensorShapeProto_Dimension_DimValue{DimValue: n}})
+// valueInfo describes a tensor, whose dimensions are names (open sizes) and numbers.
+func valueInfo(name string, kind onnx.TensorProto_DataType, dims ...any) *onnx.ValueInfoProto {
+	shape := &onnx.TensorShapeProto{}
+	for _, dim := range dims {
+		d := &onnx.TensorShapeProto_Dimension{}
+		switch dim := dim.(type) {
+		case string:
+			d.Value = &onnx.TensorShapeProto_Dimension_DimParam{DimParam: dim}
+		case int:
+			d.Value = &onnx.TensorShapeProto_Dimension_DimValue{DimValue: int64(dim)}
+		case int64:
+			d.Value = &onnx.TensorShapeProto_Dimension_DimValue{DimValue: dim}
+		}
+		shape.Dim = append(shape.Dim, d)
 	}
 	return &onnx.ValueInfoProto{Name: proto.String(name), Type: &onnx.TypeProto{Value: &onnx.TypeProto_TensorType{
-		TensorType: &onnx.TypeProto_Tensor{ElemType: proto.Int32(int32(onnx.TensorProto_FLOAT)), Shape: shape},
+		TensorType: &onnx.TypeProto_Tensor{ElemType: proto.Int32(int32(kind)), Shape: shape},
 	}}}
 }
 

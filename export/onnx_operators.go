@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	onnx "github.com/wangkuiyi/orrery/export/internal/onnxpb"
 )
 
 // operators write an ONNX operator in TorchScript.
@@ -106,8 +108,27 @@ func init() {
 			}
 			return fmt.Sprintf("torch.expand(%s, %s)", c.in(0), ints(sizes))
 		},
-		"Pad": padded,
+		"Pad": padded, "Resize": resized, "Round": plain("torch.round(%s)"),
+		"Cast": func(c call) string {
+			if to := c.int("to", 0); to != int64(onnx.TensorProto_FLOAT) {
+				c.fail("it casts to type %d; expected FLOAT", to)
+			}
+			return fmt.Sprintf("torch._cast_Float(%s)", c.in(0))
+		},
 	}
+}
+
+// resized is a resize with antialiasing to constant sizes of height and width.
+func resized(c call) string {
+	sizes, axes := c.list(3), c.ints("axes")
+	if len(sizes) != 2 || len(axes) != 2 || axes[0] != 2 || axes[1] != 3 || c.int("antialias", 0) != 1 || c.text("coordinate_transformation_mode", "half_pixel") != "half_pixel" {
+		c.fail("expected a resize of height and width to constant sizes, half_pixel, with antialiasing")
+	}
+	op := map[string]string{"linear": "_upsample_bilinear2d_aa", "cubic": "_upsample_bicubic2d_aa"}[c.text("mode", "nearest")]
+	if op == "" || op == "_upsample_bicubic2d_aa" && c.float("cubic_coeff_a", -0.75) != float(-0.5) {
+		c.fail("its mode is neither linear nor cubic with -0.5")
+	}
+	return fmt.Sprintf("torch.%s(%s, %s, False)", op, c.in(0), ints(sizes))
 }
 
 // plain fills operands into a form, each once.

@@ -173,6 +173,13 @@ func (c call) ints(name string, otherwise ...int64) []int64 {
 	return otherwise
 }
 
+func (c call) text(name, otherwise string) string {
+	if a := c.attributes[name]; a != nil {
+		return string(a.GetS())
+	}
+	return otherwise
+}
+
 func (c call) float(name string, otherwise float64) string {
 	if a := c.attributes[name]; a != nil {
 		otherwise = float64(a.GetF())

@@ -16,13 +16,13 @@ import (
 // writeSafetensors writes DIR/model.safetensors, the weights under PyTorch's
 // names with BatchNorm as it was trained, and DIR/config.json.
 func writeSafetensors(saved *trainer.Saved, r *Result, expected *expectation) error {
-	d, err := description(saved)
+	d, err := description(saved, false)
 	if err != nil {
 		return err
 	}
 	weights := filepath.Join(r.Path, "model.safetensors")
 	file := &Result{Path: weights}
-	err = writeChecked(file, expected, func(path string) (exported, error) {
+	err = writeChecked(file, expected.compare, func(path string) (exported, error) {
 		if err := safetensors.Save(path, saved.Model().StateDict(), map[string]string{"format": "pt"}); err != nil {
 			return nil, err
 		}

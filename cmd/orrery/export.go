@@ -22,6 +22,7 @@ func exportCommand() *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "file to write; with safetensors a folder (default RUN/export/...)"},
 			&cli.StringFlag{Name: "pictures", Usage: "picture, or folder of pictures, that the export is held against (default the run's own)"},
 			&cli.IntFlag{Name: "check", Usage: "how many pictures the export is held against", Value: 64},
+			&cli.BoolFlag{Name: "preprocess", Usage: "of onnx: put the preprocessing inside, so that the model takes the pixels of central squares, uint8 [batch, side, side, 3]"},
 			jsonFlag(),
 		},
 		Action: exportRun,
@@ -34,6 +35,9 @@ func exportRun(c *cli.Context) error {
 	}
 	if format := c.String("format"); !slices.Contains(export.Formats, format) {
 		return usagef("format is %q; it must be one of %s", format, strings.Join(export.Formats, ", "))
+	}
+	if c.Bool("preprocess") && c.String("format") != "onnx" {
+		return usagef("--preprocess is for --format onnx, not %s", c.String("format"))
 	}
 	if c.Int("check") < 1 {
 		return usagef("check is %d; it must be at least 1: no export goes unchecked", c.Int("check"))
@@ -50,7 +54,7 @@ func exportRun(c *cli.Context) error {
 	}
 	images := min(c.Int("check"), count)
 	result, err := export.Run(c.Context, saved, run, export.Options{
-		Format: c.String("format"), Output: c.String("output"), Images: images,
+		Format: c.String("format"), Output: c.String("output"), Images: images, Preprocess: c.Bool("preprocess"),
 		// Spread over the set, so that every class is among them.
 		Check: func(i int) (*data.Picture, error) { return picture(i * count / images) },
 	})

@@ -22,6 +22,10 @@ func TestExport(t *testing.T) {
 			t.Errorf("%s: %+v, a file of %d bytes", format, r, info.Size())
 		}
 	}
+	r := decode[export.Result](t, mustSucceed(t, orrery(t, dir, "export", "run", "--preprocess", "--json")).stdout)
+	if _, err := os.Stat(filepath.Join(dir, "run/export/model-preprocess.onnx")); err != nil || !r.Preprocess || r.Images != 60 || !(r.MaxDifference <= export.PreprocessTolerance) {
+		t.Errorf("with the preprocessing inside: %+v, %v", r, err)
+	}
 	var config export.Description
 	text, err := os.ReadFile(filepath.Join(dir, "run/export/safetensors/config.json"))
 	if err == nil {
@@ -35,6 +39,7 @@ func TestExport(t *testing.T) {
 		t.Errorf("%v after\n%s", err, o.stdout)
 	}
 	fails(t, orrery(t, dir, "export", "run", "--format", "keras"), exitUsage, "keras", "onnx, torchscript, safetensors")
+	fails(t, orrery(t, dir, "export", "run", "--preprocess", "--format", "torchscript"), exitUsage, "--format onnx")
 	fails(t, orrery(t, dir, "export", "run", "--check", "0"), exitUsage, "check is 0")
 	fails(t, orrery(t, dir, "export", "run", "--pictures", "nowhere"), exitFailed, "nowhere", "--pictures")
 	fails(t, orrery(t, dir, "export", "nowhere"), exitFailed, "nowhere is not a finished run")
