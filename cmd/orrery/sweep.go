@@ -53,7 +53,7 @@ type sweepLine struct {
 
 func sweep(c *cli.Context) error {
 	if c.NArg() < 2 {
-		return usagef("sweep takes RECIPE and settings, such as: orrery sweep recipe.yaml lr=1e-3,3e-3 seed=1..5")
+		return usagef("sweep takes RECIPE and settings key=value,value or key=1..5, such as: orrery sweep recipe.yaml lr=1e-3,3e-3 seed=1..5")
 	}
 	if c.Int("jobs") < 1 {
 		return usagef("jobs is %d; it must be at least 1", c.Int("jobs"))
@@ -114,6 +114,11 @@ func runSweep(c *cli.Context, dir string, variants []trainer.Variant) ([]sweepLi
 	for i, v := range variants {
 		lines[i] = sweepLine{Name: v.Name, Run: filepath.Join(dir, strings.NewReplacer(" ", ",", "/", "_").Replace(v.Name)), Recipe: &v.Recipe}
 	}
+	for _, l := range lines {
+		if err := l.fits(); err != nil {
+			return nil, err
+		}
+	}
 	var mutex sync.Mutex
 	group, ctx := errgroup.WithContext(c.Context)
 	group.SetLimit(c.Int("jobs"))
@@ -138,6 +143,26 @@ func runSweep(c *cli.Context, dir string, variants []trainer.Variant) ([]sweepLi
 		})
 	}
 	return lines, group.Wait()
+}
+
+// fits refuses a folder with a run of another recipe, whose result would pass for this one's.
+func (l *sweepLine) fits() error {
+	if !trainer.HoldsRun(l.Run) {
+		return nil
+	}
+	there, err := trainer.RunRecipe(l.Run)
+	if err != nil {
+		return err
+	}
+	old, err1 := there.YAML()
+	wanted, err2 := l.Recipe.YAML()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if !bytes.Equal(old, wanted) {
+		return fmt.Errorf("%s holds a run of another recipe; remove it, or give another --output", l.Run)
+	}
+	return nil
 }
 
 // train runs one variant in a process of its own, unless it is done.
