@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wangkuiyi/orrery/augment"
 )
 
 func writeRecipe(t *testing.T, text string) string {
@@ -105,6 +107,32 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := Nearest(word, words); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestWeightsBringTheirInput settles how pictures are prepared for pretrained weights.
+func TestWeightsBringTheirInput(t *testing.T) {
+	for _, c := range []struct {
+		model, pretrained, pixels, normalize, interpolation string
+		filter                                              augment.Filter
+	}{
+		{"efficientnet_lite0", "weights.pth", "exact", "half", "bicubic", augment.Bicubic},
+		{"efficientnet_lite0", "weights.pth", "fast", "half", "bilinear", ""}, // fast pixels are sampled in one go
+		{"efficientnet_lite0", "", "exact", "none", "bilinear", ""},
+		{"resnet18", "weights.pth", "exact", "imagenet", "bilinear", ""},
+	} {
+		r := Article()
+		r.Model, r.Pretrained, r.Pixels = c.model, c.pretrained, c.pixels
+		settled, err := r.Settle()
+		if err == nil {
+			err = settled.Validate()
+		}
+		if err != nil || settled.Normalize != c.normalize || settled.Interpolation != c.interpolation {
+			t.Errorf("%+v: %s, %s, %v", c, settled.Normalize, settled.Interpolation, err)
+		}
+		if resize := settled.transforms()[0].(augment.Resize); resize.Filter != c.filter {
+			t.Errorf("%+v: the resize has the filter %q", c, resize.Filter)
 		}
 	}
 }
