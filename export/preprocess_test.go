@@ -60,7 +60,9 @@ func exportPrepared(t *testing.T, list augment.List, photos []string, folder str
 	}
 	defer worker.Close()
 	torch.ManualSeed(1)
-	model := newSmall(func(s *small, x torch.Tensor) torch.Tensor { return torch.MeanDims(s.part(0, x), []int64{-1, -2}, false) },
+	model := newSmall(func(s *small, x torch.Tensor) torch.Tensor {
+		return torch.MeanDims(s.part(0, x), []int64{-1, -2}, false)
+	},
 		nn.Sequential(conv(3, 5, 3, 2, 1, 1)))
 	n, err := record(model, 20)
 	if err == nil {
