@@ -2774,7 +2774,9 @@ func (a Tensor) Contiguous() Tensor {
 	return Contiguous(a)
 }
 
-// ChannelsLast returns a 4-dim tensor (N, C, H, W) laid out as NHWC; its shape stays.
+// ChannelsLast returns a 4-dim tensor (N, C, H, W) laid out as NHWC: a itself if it is so already. Its shape
+// stays. With one channel or one pixel, where NCHW and NHWC are the same, the strides say NHWC, as those
+// of PyTorch's module.to(memory_format=torch.channels_last) do: results of operations on it are NHWC.
 // It panics when a does not have four dimensions.
 func ChannelsLast(a Tensor) Tensor {
 	r := C.cgt_op_channels_last(a.c("ChannelsLast"))

@@ -1608,7 +1608,7 @@ cgt_rt cgt_op_contiguous(cgt_t a_) {
 cgt_rt cgt_op_channels_last(cgt_t a_) {
   return one([&] {
     const at::Tensor a = T(a_);
-    return at::Tensor(a.contiguous(at::MemoryFormat::ChannelsLast));
+    return at::Tensor(a.contiguous(at::MemoryFormat::ChannelsLast).to(a.scalar_type(), false, false, at::MemoryFormat::ChannelsLast));
   });
 }
 

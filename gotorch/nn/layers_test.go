@@ -173,3 +173,26 @@ func TestDropoutIsForTraining(t *testing.T) {
 		}
 	}
 }
+
+// With one channel NCHW and NHWC are the same memory, and only the strides of the weights tell libtorch
+// which one its result shall have.
+func TestChannelsLastWithOneChannel(t *testing.T) {
+	if err := torch.SetKernels("libtorch", ""); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = torch.SetKernels("auto", "") }()
+	s := torch.NewScope()
+	defer s.Close()
+	conv := nn.Conv2d(1, 4, 3, 1, 1, 1, 1, true, "zeros")
+	x := torch.RandN([]int64{2, 1, 5, 5}, false)
+	if conv.Forward(x).IsChannelsLast() {
+		t.Error("the result is NHWC before anyone asked")
+	}
+	if y := torch.Conv2d(x.ChannelsLast(), conv.Weight, conv.Bias, []int64{1, 1}, []int64{1, 1}, []int64{1, 1}, 1); !y.IsChannelsLast() {
+		t.Error("the result of an input in NHWC is not")
+	}
+	conv.ToChannelsLast()
+	if !conv.Forward(x).IsChannelsLast() {
+		t.Error("the result of weights in NHWC is not")
+	}
+}

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/ones_like.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
@@ -23,7 +24,9 @@ namespace {
 
 // Timing stops here for the life of the process; shapes met later run on own kernels, untimed.
 constexpr double kBudgetSeconds = 0.9;
-// Images timed at most: the ratio of the two hardly depends on more.
+// Images timed: enough for this many multiply-adds, and at least kImages. With less work than that, what
+// a call costs decides, of which libtorch's many operations pay more than they do at the batch's size.
+constexpr double kWork = 160e6;
 constexpr int64_t kImages = 16;
 constexpr int kRounds = 3;
 
@@ -46,10 +49,18 @@ bool wants_backward(const at::Tensor& x, const Stage& s) {
                                         (s.gamma.defined() && s.gamma.requires_grad()));
 }
 
+int64_t images(const at::Tensor& x, const Stage& s) {
+  const auto out = output_sizes(x, s);
+  const int64_t taps = s.weight.numel() / out[1];
+  // Writing an output and reading it costs about as much as 64 multiply-adds.
+  const auto work = static_cast<double>(out[1] * out[2] * out[3] * (taps + 64));
+  return std::min(x.size(0), std::max(kImages, static_cast<int64_t>(kWork / work)));
+}
+
 std::string key_of(const at::Tensor& x, const Stage& s, bool backward) {
   std::ostringstream o;
   o << TORCH_VERSION << ' ' << instruction_set() << ' ' << at::get_num_threads() << "t "
-    << (backward ? "train " : "infer ") << std::min(x.size(0), kImages) << 'x' << x.size(1) << 'x'
+    << (backward ? "train " : "infer ") << images(x, s) << 'x' << x.size(1) << 'x'
     << x.size(2) << 'x' << x.size(3) << " conv" << s.weight.size(0) << 'k' << s.weight.size(2)
     << 'x' << s.weight.size(3) << 's' << s.stride[0] << 'x' << s.stride[1] << 'p' << s.padding[0]
     << 'x' << s.padding[1] << " order" << static_cast<int>(s.order) << (s.training ? " batch" : "");
@@ -58,8 +69,8 @@ std::string key_of(const at::Tensor& x, const Stage& s, bool backward) {
 
 at::Tensor stand_in(const at::Tensor& t, bool grad) {
   if (!t.defined()) return t;
-  at::Tensor c = at::full(t.sizes(), 0.01, at::TensorOptions().dtype(at::kFloat));
-  return c.set_requires_grad(grad);
+  // Of the same layout: libtorch is faster with channels-last weights.
+  return at::full_like(t.detach(), 0.01).set_requires_grad(grad);
 }
 
 Times measure(const at::Tensor& x, const Stage& s, bool backward) {
@@ -70,7 +81,7 @@ Times measure(const at::Tensor& x, const Stage& s, bool backward) {
   for (at::Tensor Stage::*p : {&Stage::running_mean, &Stage::running_var})
     stage.*p = stand_in(s.*p, false);
   at::Tensor in =
-      at::full({std::min(x.size(0), kImages), x.size(1), x.size(2), x.size(3)}, 0.5,
+      at::full({images(x, s), x.size(1), x.size(2), x.size(3)}, 0.5,
                at::TensorOptions().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
   // The network's input needs no gradient; x of a later stage does, whatever this stand-in says.
   in.set_requires_grad(backward && x.size(1) > 4);

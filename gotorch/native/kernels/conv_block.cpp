@@ -15,6 +15,13 @@
 
 namespace gotorch::kernels {
 
+std::array<int64_t, 4> output_sizes(const at::Tensor& x, const Stage& s) {
+  const auto out = [&](int i) {
+    return (x.size(2 + i) + 2 * s.padding[i] - s.weight.size(2 + i)) / s.stride[i] + 1;
+  };
+  return {x.size(0), s.weight.size(0), out(0), out(1)};
+}
+
 namespace {
 
 std::atomic<Mode> current_mode{Mode::kAuto};
@@ -23,13 +30,6 @@ bool plain(const at::Tensor& t) {
   return !t.defined() ||
          (t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided &&
           !t.is_neg() && !at::isTensorSubclassLike(t));
-}
-
-std::array<int64_t, 4> output_sizes(const at::Tensor& x, const Stage& s) {
-  const auto out = [&](int i) {
-    return (x.size(2 + i) + 2 * s.padding[i] - s.weight.size(2 + i)) / s.stride[i] + 1;
-  };
-  return {x.size(0), s.weight.size(0), out(0), out(1)};
 }
 
 // A tensor of one element that has the shape of the stage's output.

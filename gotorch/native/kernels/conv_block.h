@@ -71,6 +71,9 @@ inline at::Tensor conv_block(const at::Tensor& x, const Stage& stage,
 // off, no graph being recorded.
 bool covered(const at::Tensor& x, const Stage& stage);
 
+// The shape [n, k, oh, ow] of what a covered stage makes of x.
+std::array<int64_t, 4> output_sizes(const at::Tensor& x, const Stage& stage);
+
 // auto: per stage shape, whichever was faster when both were timed once (choice.cpp); own: always own
 // kernels where covered; libtorch: never.
 enum class Mode : int { kAuto = 0, kOwn = 1, kLibtorch = 2 };
