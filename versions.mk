@@ -35,6 +35,9 @@ PYTHON_TEST  += safetensors==0.8.0
 PYTHON_TEST  += onnx==1.23.2
 PYTHON_TEST  += onnxruntime==1.23.2; python_version < "3.11"
 PYTHON_TEST  += onnxruntime==1.32.0; python_version >= "3.11"
+# What reads our event files and MLflow stores back.
+PYTHON_TEST  += tensorboard==2.21.0
+PYTHON_TEST  += mlflow-skinny==3.17.2
 
 # What makes export's protobuf types from ONNX's own definition; onnx is the one above.
 PYTHON_PROTO += onnx==1.23.2
