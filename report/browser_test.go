@@ -58,7 +58,7 @@ func TestReportInABrowser(t *testing.T) {
 	if title := browser.Eval[string](t, tab, "document.title"); title != "planets-cnn8 · Orrery" {
 		t.Errorf("title is %q: a class name ran as a script", title)
 	}
-	for _, id := range []string{"numbers", "loss", "accuracy", "rate", "momentum", "show-batch", "confusion", "top-losses", "throughput", "wait", "command", "epochs", "classes", "confused", "calibration", "activations", "moments-0", "zero-3"} {
+	for _, id := range []string{"numbers", "loss", "accuracy", "rate", "momentum", "show-batch", "confusion", "top-losses", "throughput", "wait", "memory", "command", "epochs", "classes", "confused", "calibration", "activations", "moments-0", "zero-3"} {
 		if !browser.Eval[bool](t, tab, `(() => { const e = document.getElementById("`+id+`"); return !!e && e.getBoundingClientRect().height > 15; })()`) {
 			t.Errorf("#%s is not shown", id)
 		}
@@ -113,7 +113,7 @@ func checkCharts(t *testing.T, tab *browser.Tab, dir string) {
 	}{
 		{"accuracy", 0, history, 0}, {"accuracy", 1, history, 3},
 		{"loss", 0, steps, 0}, {"loss", 1, steps, 4}, {"loss", 2, steps, 5},
-		{"rate", 1, steps, 2}, {"momentum", 1, steps, 3}, {"throughput", 1, steps, 6},
+		{"rate", 1, steps, 2}, {"momentum", 1, steps, 3}, {"throughput", 1, steps, 6}, {"memory", 1, steps, 8},
 	} {
 		drawn := browser.Eval[[]float64](t, tab, fmt.Sprintf(`orreryCharts.live.get(%q).plot.data[%d]`, c.chart, c.series))
 		if len(drawn) != len(c.table) {

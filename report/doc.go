@@ -8,7 +8,7 @@
 //
 //	recipe.yaml      what was asked for; keys and values of one level
 //	history.csv      epoch,train_loss,valid_loss,accuracy,seconds
-//	steps.csv        step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds
+//	steps.csv        step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds,memory_mib
 //	result.json      the final numbers and where they came from
 //	evaluation.json  classes, confusion counts (rows actual, columns predicted), top losses
 //	predictions.csv  path,label,p0,p1,...: every validation picture's probabilities (see WritePredictions)

@@ -19,7 +19,7 @@ import (
 // WriteEvents writes what the run folder dir holds as an event file for
 // TensorBoard, into the folder itself, and returns the file's path. Its scalars
 // are train/loss, train/smoothed_loss, train/lr, train/momentum,
-// train/images_per_second, train/data_wait_seconds by step; valid/loss,
+// train/images_per_second, train/data_wait_seconds, train/memory_mib by step; valid/loss,
 // valid/accuracy, valid/train_loss at each epoch's last step; the activations'
 // histograms and statistics; the pictures show-batch, top-losses and confusion.
 //
@@ -104,6 +104,9 @@ func (r *Run) scalarEvents(w *tensorboard.Writer, clock func(int) time.Time) {
 			{"train/images_per_second", s.ImagesPerSecond}, {"train/data_wait_seconds", s.DataWait},
 		} {
 			w.Scalar(at, step, v.tag, v.value)
+		}
+		if !math.IsNaN(s.Memory) {
+			w.Scalar(at, step, "train/memory_mib", s.Memory)
 		}
 	}
 	ends := r.epochEnds()

@@ -22,7 +22,7 @@ func TestExtremeNumbersAreDrawn(t *testing.T) {
 		r := &Run{Dir: dir, Name: "x"}
 		for i := range rapid.IntRange(0, 4).Draw(t, "steps") {
 			r.Steps = append(r.Steps, Step{Step: i * rapid.SampledFrom([]int{1, 1 << 60}).Draw(t, "stride"), Epoch: i / 2, LearningRate: number.Draw(t, "lr"),
-				Momentum: number.Draw(t, "momentum"), Loss: number.Draw(t, "loss"), SmoothedLoss: number.Draw(t, "smoothed"), ImagesPerSecond: number.Draw(t, "speed"), DataWait: number.Draw(t, "wait")})
+				Momentum: number.Draw(t, "momentum"), Loss: number.Draw(t, "loss"), SmoothedLoss: number.Draw(t, "smoothed"), ImagesPerSecond: number.Draw(t, "speed"), DataWait: number.Draw(t, "wait"), Memory: number.Draw(t, "memory")})
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "epochs") {
 			r.History = append(r.History, Epoch{Epoch: i + rapid.SampledFrom([]int{0, 1 << 60}).Draw(t, "first"), TrainLoss: number.Draw(t, "train"), ValidLoss: number.Draw(t, "valid"),

@@ -121,6 +121,7 @@ func (r *Run) mlflowFiles(folder string, clock func(int) time.Time) error {
 		add("train/lr", at, s.LearningRate, s.Step)
 		add("train/momentum", at, s.Momentum, s.Step)
 		add("train/images_per_second", at, s.ImagesPerSecond, s.Step)
+		add("train/memory_mib", at, s.Memory, s.Step)
 	}
 	ends := r.epochEnds()
 	for _, e := range r.History {

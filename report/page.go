@@ -58,6 +58,7 @@ type runView struct {
 	Notes             []Note // damaged files; those not yet written are told in their sections
 	History           []EpochRow
 	HasLoss, HasSteps bool
+	HasMemory         bool
 	ShowBatch         template.URL
 	TopLossGrid       template.URL
 	GradCAM           template.URL
@@ -94,7 +95,7 @@ func (v runView) Why(file string) string {
 func (r *Run) view(assets pageAssets) any {
 	v := runView{
 		Title: r.Name + " · Orrery", Name: r.Name, Assets: assets, run: r,
-		HasLoss: len(r.Steps) > 0 || len(r.History) > 0, HasSteps: len(r.Steps) > 0,
+		HasLoss: len(r.Steps) > 0 || len(r.History) > 0, HasSteps: len(r.Steps) > 0, HasMemory: r.hasMemory(),
 		History: EpochRows(r.History), Charts: r.Charts(chartPoints),
 		Tiles: r.Tiles(), Environment: r.environment(), Command: r.command(),
 		Recipe: recipeFacts(r.Recipe), RecipeText: r.Recipe, Log: r.Log,
@@ -168,7 +169,7 @@ func EpochRows(history []Epoch) []EpochRow {
 }
 
 // Charts describes the run's curves, each with at most about the given number
-// of points: loss, accuracy, rate, momentum, throughput, wait.
+// of points: loss, accuracy, rate, momentum, throughput, wait, memory.
 func (r *Run) Charts(points int) []Chart {
 	zero, one := 0.0, 1.0
 	charts := []Chart{}
@@ -190,7 +191,12 @@ func (r *Run) Charts(points int) []Chart {
 	}
 	if len(r.History) > 0 {
 		c := Chart{ID: "accuracy", XLabel: "epoch", Whole: true, Min: &zero, Max: &one, Series: []Series{{"accuracy", nil, 3, "points"}}}
-		for _, e := range r.History {
+		accuracies := make([]float64, len(r.History))
+		for i, e := range r.History {
+			accuracies[i] = e.Accuracy
+		}
+		for _, i := range Thin(accuracies, points) {
+			e := r.History[i]
 			c.X, c.Series[0].Values = append(c.X, float64(e.Epoch)), append(c.Series[0].Values, e.Accuracy)
 		}
 		charts = append(charts, c)
@@ -199,15 +205,24 @@ func (r *Run) Charts(points int) []Chart {
 		s := r.scheduleSeries(points)
 		speed := make([]float64, len(r.Steps))
 		wait := make([]float64, len(r.Steps))
+		memory := make([]float64, len(r.Steps))
 		for i, step := range r.Steps {
-			speed[i], wait[i] = step.ImagesPerSecond, 1000*step.DataWait
+			speed[i], wait[i], memory[i] = step.ImagesPerSecond, 1000*step.DataWait, step.Memory
 		}
 		charts = append(charts,
 			Chart{ID: "rate", X: s.x, XLabel: "step", Whole: true, Series: []Series{{"lr", s.rate, 1, "line"}}},
 			Chart{ID: "momentum", X: s.x, XLabel: "step", Whole: true, Series: []Series{{"momentum", s.momentum, 4, "line"}}},
 			r.perStep("throughput", "img/s", speed, 3, points), r.perStep("wait", "ms", wait, 2, points))
+		if r.hasMemory() {
+			charts = append(charts, r.perStep("memory", "MiB", memory, 5, points))
+		}
 	}
 	return charts
+}
+
+// hasMemory tells whether any step knows how much memory the process held.
+func (r *Run) hasMemory() bool {
+	return slices.ContainsFunc(r.Steps, func(s Step) bool { return !math.IsNaN(s.Memory) })
 }
 
 // perStep is a chart of one value a step, from 0 up.

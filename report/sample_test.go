@@ -38,7 +38,7 @@ func writeSample(t testing.TB, epochs, steps int, classes []string) string {
 		"schedule: one-cycle\nweight_decay: 0.01\nvalid_pct: 0.2\nseed: 42\nsplit_seed: 42\nitem_size: 460\nsize: 200\npixels: exact\ndevice: auto\namp: auto\nworkers: 0\nthreads: 0\n", epochs))
 	var history, table strings.Builder
 	history.WriteString(historyHeader + "\n")
-	table.WriteString(stepsHeader + "\n")
+	table.WriteString(stepsHeader + stepsLater + "\n")
 	mean, bias, total := 0.0, 1.0, epochs*steps
 	smoothed := 0.0
 	for e := range epochs {
@@ -49,7 +49,7 @@ func writeSample(t testing.TB, epochs, steps int, classes []string) string {
 			mean, bias = 0.98*mean+0.02*loss, bias*0.98
 			smoothed = mean / (1 - bias)
 			lr, momentum := 0.003*math.Sin(math.Pi*math.Sqrt(part)), 0.95-0.1*math.Sin(math.Pi*math.Sqrt(part))
-			fmt.Fprintf(&table, "%d,%d,%.9g,%.6f,%.6f,%.6f,%.2f,%.6f\n", i, e, lr, momentum, loss, smoothed, 182+9*random.NormFloat64(), 0.002*random.Float64())
+			fmt.Fprintf(&table, "%d,%d,%.9g,%.6f,%.6f,%.6f,%.2f,%.6f,%.1f\n", i, e, lr, momentum, loss, smoothed, 182+9*random.NormFloat64(), 0.002*random.Float64(), 900+float64(i%7)/2)
 		}
 		fmt.Fprintf(&history, "%d,%.6f,%.6f,%.6f,%.3f\n", e, smoothed, smoothed+0.07, 0.8-0.4*math.Exp(-float64(e)), 14.2+random.Float64())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -29,22 +30,25 @@ type Step struct {
 	SmoothedLoss    float64 // exponential mean, beta 0.98, debiased
 	ImagesPerSecond float64
 	DataWait        float64 // seconds the step waited for its batch
+	Memory          float64 // MiB that the process held; NaN when not known
 }
 
 const (
 	historyHeader = "epoch,train_loss,valid_loss,accuracy,seconds"
 	stepsHeader   = "step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds"
+	// Columns that runs of earlier versions lack; a row without them has NaN there.
+	stepsLater = ",memory_mib"
 )
 
 func readHistory(path string) ([]Epoch, error) {
 	var list []Epoch
-	err := readNumbers(path, historyHeader, func(v []float64) { list = AddEpoch(list, epochOf(v)) })
+	err := readNumbers(path, historyHeader, "", func(v []float64) { list = AddEpoch(list, epochOf(v)) })
 	return list, err
 }
 
 func readSteps(path string) ([]Step, error) {
 	var list []Step
-	err := readNumbers(path, stepsHeader, func(v []float64) { list = AddStep(list, stepOf(v)) })
+	err := readNumbers(path, stepsHeader, stepsLater, func(v []float64) { list = AddStep(list, stepOf(v)) })
 	return list, err
 }
 
@@ -67,7 +71,7 @@ func AddStep(list []Step, s Step) []Step {
 
 // ParseEpoch reads one line of history.csv.
 func ParseEpoch(line string) (Epoch, error) {
-	v, err := parseNumbers(line, strings.Count(historyHeader, ",")+1)
+	v, err := parseNumbers(line, strings.Count(historyHeader, ",")+1, 0)
 	if err != nil {
 		return Epoch{}, err
 	}
@@ -76,7 +80,7 @@ func ParseEpoch(line string) (Epoch, error) {
 
 // ParseStep reads one line of steps.csv.
 func ParseStep(line string) (Step, error) {
-	v, err := parseNumbers(line, strings.Count(stepsHeader, ",")+1)
+	v, err := parseNumbers(line, strings.Count(stepsHeader, ",")+1, strings.Count(stepsLater, ","))
 	if err != nil {
 		return Step{}, err
 	}
@@ -89,20 +93,21 @@ func epochOf(v []float64) Epoch {
 
 func stepOf(v []float64) Step {
 	return Step{Step: int(v[0]), Epoch: int(v[1]), LearningRate: v[2], Momentum: v[3],
-		Loss: v[4], SmoothedLoss: v[5], ImagesPerSecond: v[6], DataWait: v[7]}
+		Loss: v[4], SmoothedLoss: v[5], ImagesPerSecond: v[6], DataWait: v[7], Memory: v[8]}
 }
 
 // readNumbers calls row for every line of a CSV file of numbers. The header
-// must begin with the expected columns; more may follow. A last line without
-// its newline is taken for a write that was cut short and left out.
-func readNumbers(path, header string, row func(v []float64)) error {
+// must begin with the expected columns; the later ones, and then others, may
+// follow. A last line without its newline is taken for a write that was cut
+// short and left out.
+func readNumbers(path, header, later string, row func(v []float64)) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<16)
-	columns := strings.Count(header, ",") + 1
+	columns, more := strings.Count(header, ",")+1, strings.Count(later, ",")
 	for line := 1; ; line++ {
 		text, err := in.ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -124,7 +129,7 @@ func readNumbers(path, header string, row func(v []float64)) error {
 			}
 			continue
 		}
-		values, err := parseNumbers(text, columns)
+		values, err := parseNumbers(text, columns, more)
 		if err != nil {
 			return fmt.Errorf("line %d: %w; it and what follows are left out", line, err)
 		}
@@ -132,15 +137,19 @@ func readNumbers(path, header string, row func(v []float64)) error {
 	}
 }
 
-// parseNumbers reads the first n comma-separated numbers of a line. An empty
-// field is NaN: a value that was not measured.
-func parseNumbers(text string, n int) ([]float64, error) {
+// parseNumbers reads the first n comma-separated numbers of a line, and more of
+// them that may be missing. An empty or missing field is NaN: not measured.
+func parseNumbers(text string, n, more int) ([]float64, error) {
 	fields := strings.Split(text, ",")
 	if len(fields) < n {
 		return nil, fmt.Errorf("%d columns, want %d", len(fields), n)
 	}
-	values := make([]float64, n)
+	values := make([]float64, n+more)
 	for i := range values {
+		if i >= len(fields) {
+			values[i] = math.NaN()
+			continue
+		}
 		field := strings.TrimSpace(fields[i])
 		if field == "" {
 			field = "NaN"

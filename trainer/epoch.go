@@ -111,5 +111,6 @@ func (f *fit) stopped(ctx context.Context, began time.Time, err error) error {
 	if failed != nil {
 		return fmt.Errorf("%w: %w", ErrNotSaved, failed)
 	}
+	f.Log.Info("stopped", "step", f.progress.Step) // whoever follows the run's log learns of it
 	return ErrStopped
 }

@@ -11,6 +11,7 @@ type Step struct {
 	ImagesPerSecond float64 // of this step, waiting included
 	Seconds         float64 // of this step, waiting included
 	DataWaitSeconds float64 // time the step stood still for its batch
+	MemoryMiB       float64 // that the process held after the step; NaN where that is not known
 }
 
 // An Epoch is a line of fastai's table, as history.csv keeps it.

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,7 +35,7 @@ const (
 
 var (
 	historyHeader = []string{"epoch", "train_loss", "valid_loss", "accuracy", "seconds"}
-	stepsHeader   = []string{"step", "epoch", "lr", "momentum", "loss", "smoothed_loss", "images_per_second", "data_wait_seconds"}
+	stepsHeader   = []string{"step", "epoch", "lr", "momentum", "loss", "smoothed_loss", "images_per_second", "data_wait_seconds", "memory_mib"}
 )
 
 // A Run is a run folder that this process writes. One process at a time
@@ -171,6 +172,14 @@ func (r *Run) openSteps(step int) error {
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// known is a number with one decimal, empty when it is NaN.
+func known(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'f', 1, 64)
+}
+
 // addStep appends a row to steps.csv. The last rows of a killed run may be
 // missing; resuming cuts them at the checkpoint anyway. Rows that the disk does
 // not take stay in memory for the next time.
@@ -180,7 +189,7 @@ func (r *Run) addStep(s Step) error {
 	}
 	row := []string{
 		strconv.Itoa(s.Step), strconv.Itoa(s.Epoch), number(s.LearningRate), number(s.Momentum), number(s.Loss),
-		number(s.SmoothedLoss), strconv.FormatFloat(s.ImagesPerSecond, 'f', 2, 64), strconv.FormatFloat(s.DataWaitSeconds, 'f', 6, 64),
+		number(s.SmoothedLoss), strconv.FormatFloat(s.ImagesPerSecond, 'f', 2, 64), strconv.FormatFloat(s.DataWaitSeconds, 'f', 6, 64), known(s.MemoryMiB),
 	}
 	r.rows.WriteString(strings.Join(row, ",") + "\n") // numbers need no quotes
 	if now := time.Now(); now.Sub(r.flushed) >= flushEvery {

@@ -110,6 +110,7 @@ func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.
 	record := Step{
 		Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, Loss: loss, SmoothedLoss: smoothed,
 		ImagesPerSecond: float64(images) / seconds, Seconds: seconds, DataWaitSeconds: wait.Seconds(),
+		MemoryMiB: residentMiB(),
 	}
 	p.TrainSeconds += seconds
 	p.WaitSeconds += wait.Seconds()

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A meter reads what the machine is busy with, from /proc; elsewhere than on
-// Linux it reads nothing.
+// A meter reads what the machine is busy with: processors and memory from /proc,
+// elsewhere than on Linux nothing, and GPUs from nvidia-smi, if it is there.
 type meter struct {
 	busy, total float64 // of the last look, in ticks of all cores
 }
@@ -31,7 +31,7 @@ func (m *meter) read() []gauge {
 		const gib = 1 << 20 // /proc/meminfo counts KiB
 		list = append(list, gauge{"memory", (all - free) / all, fmt.Sprintf("%.1f of %.1f GiB", (all-free)/gib, all/gib)})
 	}
-	return list
+	return append(list, gpus.read()...)
 }
 
 // cpuTicks reads the first line of /proc/stat: user nice system idle iowait irq softirq steal.

@@ -19,7 +19,7 @@ import (
 
 const (
 	historyHeader = "epoch,train_loss,valid_loss,accuracy,seconds\n"
-	stepsHeader   = "step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds\n"
+	stepsHeader   = "step,epoch,lr,momentum,loss,smoothed_loss,images_per_second,data_wait_seconds,memory_mib\n"
 	hostile       = `<script>document.title="owned"</script>`
 )
 
@@ -47,7 +47,7 @@ func add(t testing.TB, dir, name, text string) {
 
 func stepLine(i, perEpoch int) string {
 	loss := 0.5 + math.Exp(-float64(i)/30) + 0.05*math.Sin(float64(i))
-	return fmt.Sprintf("%d,%d,%.6f,%.4f,%.6f,%.6f,%.1f,%.4f\n", i, i/perEpoch, 0.003*float64(i%40)/40, 0.95-0.001*float64(i%40), loss, loss+0.02, 180.5, 0.001)
+	return fmt.Sprintf("%d,%d,%.6f,%.4f,%.6f,%.6f,%.1f,%.4f,%.1f\n", i, i/perEpoch, 0.003*float64(i%40)/40, 0.95-0.001*float64(i%40), loss, loss+0.02, 180.5, 0.001, 900+float64(i%7)/2)
 }
 
 // startRun makes a run folder as the trainer leaves it just after the start.

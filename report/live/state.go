@@ -12,7 +12,7 @@ type state struct {
 	Run      string         `json:"run"`
 	Title    string         `json:"title"`
 	Lead     string         `json:"lead"`
-	Status   string         `json:"status"`  // "running", "finished"
+	Status   string         `json:"status"`  // "running", "stopped" before its end, "finished"
 	Changed  int64          `json:"changed"` // when a file last grew, milliseconds since 1970
 	Epoch    int            `json:"epoch"`   // under way, from 0
 	Epochs   int            `json:"epochs"`  // asked for; 0 unknown
@@ -21,7 +21,8 @@ type state struct {
 	ETA      *float64       `json:"eta"`     // seconds; null unknown
 	Tiles    []report.Tile  `json:"tiles"`
 	Charts   []report.Chart `json:"charts"`
-	History  [][]string     `json:"history"`
+	History  [][]string     `json:"history"` // the last rows of the epoch table
+	Earlier  int            `json:"earlier"` // rows before these
 	Log      []logLine      `json:"log"`
 	Pictures []picture      `json:"pictures"`
 	Layers   []layer        `json:"layers"`
@@ -61,13 +62,17 @@ func (w *watched) state() state {
 		Changed: w.grew.UnixMilli(), Stopping: w.stopping, Note: w.noteText,
 		History: [][]string{}, Log: []logLine{}, Pictures: []picture{}, Layers: []layer{},
 	}
-	if r.Result != nil {
+	switch {
+	case r.Result != nil:
 		s.Status = "finished"
+	case w.stopped:
+		s.Status = "stopped"
 	}
 	if s.Tiles == nil {
 		s.Tiles = []report.Tile{}
 	}
-	for _, row := range report.EpochRows(r.History) {
+	s.Earlier = max(0, len(r.History)-keepEpochs)
+	for _, row := range report.EpochRows(r.History)[s.Earlier:] {
 		s.History = append(s.History, []string{strconv.Itoa(row.Epoch), row.TrainLoss, row.ValidLoss, row.Accuracy, row.Time})
 	}
 	for _, l := range r.Log[max(0, len(r.Log)-keepLog):] {
@@ -112,7 +117,7 @@ func (w *watched) progress(s *state) {
 	if s.Steps == 0 && s.Epochs > 0 && len(w.run.History) > 0 {
 		s.Steps = s.Epochs * w.perEpoch // after an epoch its length is known
 	}
-	if s.Status == "finished" || s.Steps == 0 {
+	if s.Status != "running" || s.Steps == 0 {
 		return
 	}
 	if left := w.secondsLeft(s); !math.IsNaN(left) && !math.IsInf(left, 0) {

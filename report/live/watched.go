@@ -14,6 +14,7 @@ const (
 	points     = 1200      // of a curve that the page gets
 	keepSteps  = 40_000    // in memory; beyond, the curve is thinned to half
 	keepLog    = 200       // lines
+	keepEpochs = 200       // rows of the epoch table that the page gets
 	smallFile  = 4 << 20   // bytes of a file read whole
 	noteLimit  = 64 << 10  // bytes
 	activation = 256 << 20 // bytes of activations.npz
@@ -33,7 +34,8 @@ type watched struct {
 	inEpoch                                            int // steps of the epoch under way
 	stepEpoch                                          int
 	noteText                                           string
-	stopping                                           bool
+	stopping                                           bool // someone asked for it
+	stopped                                            bool // the trainer said it did
 	layers                                             *report.Activations
 	looked, grew                                       time.Time
 	version                                            int
@@ -90,12 +92,12 @@ func (w *watched) refresh() bool {
 			w.run.History = report.AddEpoch(w.run.History, e)
 		}
 	}))
-	saw(w.log.read(w.root, func() { w.run.Log = nil }, func(line []byte) {
+	saw(w.log.read(w.root, func() { w.run.Log, w.stopped = nil, false }, func(line []byte) {
 		if len(line) == 0 {
 			return
 		}
 		w.run.Log = append(w.run.Log, report.ParseLogLine(line))
-		w.readSteps(line)
+		w.readNotice(line)
 		if len(w.run.Log) > 2*keepLog {
 			w.run.Log = append([]report.LogLine(nil), w.run.Log[len(w.run.Log)-keepLog:]...)
 		}
@@ -123,15 +125,24 @@ func (w *watched) refresh() bool {
 	return any
 }
 
-// readSteps takes the run's number of steps from the record that the trainer
-// logs as it starts.
-func (w *watched) readSteps(line []byte) {
+// readNotice takes the run's number of steps from the record that the trainer
+// logs as it starts, and learns from another that it stopped early.
+func (w *watched) readNotice(line []byte) {
 	var record struct {
 		Message string `json:"msg"`
 		Steps   int    `json:"steps"`
 	}
-	if json.Unmarshal(line, &record) == nil && record.Message == "training" && record.Steps > 0 {
-		w.allSteps = record.Steps
+	if json.Unmarshal(line, &record) != nil {
+		return
+	}
+	switch record.Message {
+	case "training":
+		w.stopped = false
+		if record.Steps > 0 {
+			w.allSteps = record.Steps
+		}
+	case "stopped":
+		w.stopped = true
 	}
 }
 

@@ -22,7 +22,9 @@
     source = new EventSource("/events?run=" + encodeURIComponent(run));
     source.addEventListener("pulse", (e) => pulse(JSON.parse(e.data)));
     source.addEventListener("state", (e) => show(JSON.parse(e.data)));
-    source.onerror = () => { status(); }; // the browser connects again by itself
+    // The browser connects again by itself, but gives up on an answer that is no stream, such as that of a server with too many viewers.
+    const own = source;
+    source.onerror = () => { status(); if (own.readyState === EventSource.CLOSED) setTimeout(() => { if (source === own) connect(); }, 3000); };
   }
 
   function pulse(p) {
@@ -54,8 +56,8 @@
     if (heard && Date.now() - heard > 6000) {
       text = "connection lost";
       kind = "lost";
-    } else if (last && last.status === "finished") {
-      text = kind = "finished";
+    } else if (last && last.status !== "running") {
+      text = kind = last.status;
     } else if (last) {
       const silent = (Date.now() + skew - last.changed) / 1000;
       if (last.stopping) { text = "stopping"; kind = "quiet"; }
@@ -84,12 +86,15 @@
     }));
     progress(s);
     if (other) orreryCharts.clear();
+    $("memory-panel").hidden = !s.charts.some((c) => c.id === "memory");
     for (const chart of s.charts) orreryCharts.show(chart);
     $("epochs").tBodies[0].replaceChildren(...s.history.map((row) => {
       const tr = element("tr");
       tr.append(...row.map((cell) => element("td", cell)));
       return tr;
     }));
+    $("earlier").hidden = !s.earlier;
+    $("earlier").textContent = "The last " + s.history.length + " of " + (s.earlier + s.history.length) + " epochs.";
     $("no-epochs").hidden = s.history.length > 0;
     $("epochs").hidden = s.history.length === 0;
     pictures(s);
@@ -97,8 +102,8 @@
     matrix(s.matrix);
     log(s.log, other);
     const stop = $("stop");
-    stop.disabled = s.stopping || s.status === "finished";
-    stop.hidden = s.status === "finished";
+    stop.disabled = s.stopping || s.status !== "running";
+    stop.hidden = s.status !== "running";
     if (s.stopping) { stop.textContent = "Stopping"; stop.className = ""; sure = 0; }
     else if (!sure) stop.textContent = "Stop";
     const note = $("note");
@@ -114,7 +119,7 @@
     parts.push("step " + s.step + (s.steps ? " of " + s.steps : ""));
     if (s.eta !== null) parts.push("about " + duration(s.eta) + " left");
     $("where").textContent = s.step ? parts.join(" · ") : "";
-    $("progress").hidden = !s.steps || s.status === "finished";
+    $("progress").hidden = !s.steps || s.status !== "running";
     $("done").style.width = s.steps ? (100 * s.step / s.steps).toFixed(2) + "%" : "0";
   }
 
