@@ -5,6 +5,9 @@ set -euo pipefail
 . "$(dirname "$0")/../setup/lib.sh"
 cd "$root"
 echo "testing against libtorch $TORCH in $TORCH_DIR"
+# The binary that tests of package live watch while it trains.
+scripts/setup/orrery.sh
+export ORRERY_BIN=$root/bin/orrery
 # Go's cache of test results knows nothing of the native library, of which there are several builds: -count=1.
 failed=0
 (cd gotorch && go test -buildvcs=false -count=1 "$@" ./...) || failed=1
