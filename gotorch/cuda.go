@@ -43,7 +43,7 @@ func (s CUDAStream) Query() bool {
 	return r.v != 0
 }
 
-// Synchronize waits until all work queued on the stream is done.
+// Synchronize waits until all work queued on the stream is done. It panics when that work failed or there is no CUDA.
 func (s CUDAStream) Synchronize() {
 	need()
 	check(C.cgt_stream_synchronize(C.int16_t(s.P.device), C.int64_t(s.P.id)), "CUDAStream.Synchronize")

@@ -25,7 +25,7 @@ func RNGState(d ...Device) Tensor {
 	return born(C.cgt_rng_state(C.int8_t(id.kind), C.int16_t(id.index)), "RNGState")
 }
 
-// SetRNGState restores a state that RNGState returned.
+// SetRNGState restores a state that RNGState returned. It panics when state is none of that device.
 func SetRNGState(state Tensor, d ...Device) {
 	id := oneDevice("SetRNGState", d)
 	check(C.cgt_set_rng_state(C.int8_t(id.kind), C.int16_t(id.index), state.c("SetRNGState")), "SetRNGState")

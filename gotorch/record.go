@@ -59,7 +59,7 @@ func (a *GraphArg) UnmarshalJSON(text []byte) error {
 
 // Record runs f on the calling goroutine and records the operations that lead from inputs to what it
 // returns: torch.jit.trace. Sizes that f reads are recorded as they are in this run. ConvChain runs
-// as libtorch's operations meanwhile.
+// as libtorch's operations meanwhile. It panics when f does, or when libtorch cannot record.
 func Record(inputs []Tensor, f func() Tensor) *Graph {
 	list := impls(inputs, "Record")
 	need()
