@@ -115,7 +115,13 @@ func Eval[T any](t *testing.T, b *Tab, expression string) T {
 // Until waits until a script's expression is true, at most two minutes: the machine may be busy.
 func (b *Tab) Until(t *testing.T, expression string) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	b.Within(t, 2*time.Minute, expression)
+}
+
+// Within is Until with a limit of its own.
+func (b *Tab) Within(t *testing.T, limit time.Duration, expression string) {
+	t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(50 * time.Millisecond) {
 		if Eval[bool](t, b, "!!("+expression+")") {
 			return
 		}

@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +156,71 @@ func TestLivePageStopsATraining(t *testing.T) {
 	if got := tab.Problems(); len(got) != 0 {
 		t.Errorf("script errors: %q", got)
 	}
+}
+
+// A long training: neither its memory nor the server's grows, and the page gets no more points and rows than at first.
+func TestLongTraining(t *testing.T) {
+	epochs := 100 // of 32 steps
+	if os.Getenv("ORRERY_LONG") != "" {
+		epochs = 1563 // 50,016 steps
+	}
+	steps := 32 * epochs
+	runs := t.TempDir()
+	s := open(t, runs)
+	tab := browser.Open(t)
+	tab.Do(t, chromedp.Navigate(s.address))
+	training := startTraining(t, runs, "--epochs", strconv.Itoa(epochs), "-b", "2", "--item-size", "40", "--size", "32", "--width", "0.25", "--depth", "4", "--threads", "1",
+		"--activations", "--save-every", "never")
+	reached := func(step int) string {
+		return fmt.Sprintf(`orreryCharts.live.get("loss") && orreryCharts.live.get("loss").plot.data[0].at(-1) >= %d`, step)
+	}
+	// Of this process, which serves the page; and how long the page takes to draw every chart anew.
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const redraw = `new Promise(done => { const t = performance.now(); for (const c of orreryCharts.live.values()) orreryCharts.show(c.spec); requestAnimationFrame(() => done(performance.now() - t)); })`
+	tab.Within(t, 10*time.Minute, reached(steps/5))
+	before, early := heap(), browser.Eval[float64](t, tab, redraw)
+	if err := <-training.ended; err != nil {
+		t.Fatal(err)
+	}
+	tab.Until(t, reached(steps-1)+` && document.getElementById("status").textContent === "finished"`)
+	checkValues(t, tab, training.dir)
+	if rows := browser.Eval[int](t, tab, `document.querySelectorAll("#epochs tbody tr").length`); rows != min(epochs, keepEpochs) {
+		t.Errorf("%d rows of %d epochs, want %d", rows, epochs, min(epochs, keepEpochs))
+	}
+	after, late := heap(), browser.Eval[float64](t, tab, redraw)
+	if after > before+32<<20 {
+		t.Errorf("the server's heap grew from %d to %d bytes", before, after)
+	}
+	// The first fifth warms up: allocators, and activations.npz up to the steps it keeps.
+	table := records(t, filepath.Join(training.dir, "steps.csv"))
+	if len(table) != steps {
+		t.Fatalf("%d steps, want %d", len(table), steps)
+	}
+	first, last := medianMemory(t, table[steps/5:2*steps/5]), medianMemory(t, table[4*steps/5:])
+	if last > first+32 {
+		t.Errorf("the training's memory grew from %v to %v MiB", first, last)
+	}
+	t.Logf("%d steps: training %v, then %v MiB; server %.1f, then %.1f MiB; charts drawn in %.0f, then %.0f ms", steps, first, last, float64(before)/(1<<20), float64(after)/(1<<20), early, late)
+}
+
+// medianMemory is that of rows of steps.csv, in MiB.
+func medianMemory(t *testing.T, rows [][]string) float64 {
+	t.Helper()
+	var list []float64
+	for _, row := range rows {
+		mib, err := strconv.ParseFloat(row[8], 64)
+		if err != nil {
+			t.Skip("resident memory is read from Linux's /proc")
+		}
+		list = append(list, mib)
+	}
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
 // A page whose connection breaks, or whose server is away for a while, goes on by itself.
