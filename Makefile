@@ -83,6 +83,15 @@ check-bare: ## make train and make test in a chroot with only git, make and ca-c
 bundle: build ## build/bundle: binary, libraries and launcher for machines that have a Python torch
 	@$(env) scripts/setup/bundle.sh
 
+IMAGE ?= orrery
+.PHONY: image image-check
+image: ## a container image (IMAGE=name; BASE=cpu, or an image to build on; without, NVIDIA's CUDA)
+	@scripts/setup/container.sh $(IMAGE) $(BASE)
+
+image-check: ## the CPU image for real, on a Debian made by debootstrap; then train in it (needs root)
+	@scripts/setup/system.sh image
+	@scripts/check/image.sh
+
 .PHONY: clean
 clean: ## remove what was built; the user's cache stays
 	rm -rf bin build lib

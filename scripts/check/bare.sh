@@ -27,10 +27,7 @@ done
 
 [ "$(id -u)" = 0 ] || die "the check of a bare machine needs root, for chroot; run it as root"
 command -v debootstrap >/dev/null || die "missing: debootstrap; apt-get install debootstrap"
-# shellcheck disable=SC2016 # apt's own variables
-mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
-  awk '$1 == "Debian" && $2 == "main" { print $3; exit }')
-[ -n "$mirror" ] || die "apt has no lists of a Debian mirror; apt-get update"
+mirror=$(debian_mirror)
 
 base=${BARE_DIR:-$cache/tmp}
 mkdir -p "$base"

@@ -57,7 +57,9 @@ if [ "${1:-}" = --format ]; then
 fi
 
 check tree scripts/check/tree.sh
-check shellcheck on '*.sh' .ci/run -- "$tools/shellcheck" --external-sources
+check shellcheck on '*.sh' '*.sbatch' .ci/run -- "$tools/shellcheck" --external-sources
+check hadolint on Dockerfile -- "$tools/hadolint"
+check kubernetes on 'scripts/launch/kubernetes/*/job.yaml' 'scripts/launch/kubernetes/*/volume.yaml' -- "$tools/kubernetes-validate" --strict
 check gofmt on "${go_files[@]}" -- go_format
 check clang-format on "${cpp_files[@]}" -- cpp_format
 for module in . gotorch; do

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 paths='(^|[^A-Za-z0-9_./~-])/(root|work|home/[a-z])/'
-hosts='(pypi|files\.pythonhosted|pythonhosted|proxy\.golang|sum\.golang|deb\.debian|archive\.ubuntu|registry\.npmjs|repo1?\.maven)\.(org|com)|download\.pytorch\.org'
+hosts='(pypi|files\.pythonhosted|pythonhosted|proxy\.golang|sum\.golang|deb\.debian|archive\.ubuntu|registry\.npmjs|repo1?\.maven)\.(org|com)|download\.pytorch\.org|(nvcr|ghcr|quay)\.io'
 found=0
 for pattern in "$paths" "$hosts"; do
   # Fetched pages (testdata, third party) keep their own addresses; this script has to name what it looks for.

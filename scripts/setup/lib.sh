@@ -57,3 +57,13 @@ can_be_root() {
   command -v sudo >/dev/null || return 1
   sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ]; }
 }
+
+# debian_mirror: the address that apt has for Debian's main packages.
+debian_mirror() {
+  local mirror
+  # shellcheck disable=SC2016 # apt's own variables
+  mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+    awk '$1 == "Debian" && $2 == "main" && !found { print $3; found = 1 }')
+  [ -n "$mirror" ] || die "apt has no lists of a Debian mirror; apt-get update"
+  printf '%s\n' "$mirror"
+}
