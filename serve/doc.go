@@ -3,7 +3,7 @@
 // A request's pictures pass through three stages:
 //
 //	handler    its own goroutine reads the body, within the caps of Options;
-//	eye        as many as there are cores: decode and preprocess, to the bit as validation does;
+//	eye        one for each core that the brain leaves: decode and preprocess, to the bit as validation does;
 //	brain      one goroutine, locked to its thread, owns every tensor: it takes what has gathered,
 //	           up to Options.MaxBatch pictures, through the network at once.
 //

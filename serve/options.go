@@ -14,6 +14,9 @@ type Options struct {
 	// ports. Empty: those of this machine's loopback address, and any with a Token.
 	Hosts []string
 
+	// Threads compute the network; half the cores, at least one: the others decode, and threads that wait for
+	// each other on a core too few stall every picture.
+	Threads   int
 	MaxBatch  int   // pictures that go through the network at once; 16
 	Queue     int   // pictures that may be on their way; 256
 	MaxFiles  int   // pictures of one request; 64
@@ -42,6 +45,7 @@ func orElse[T comparable](value *T, otherwise T) {
 }
 
 func (o Options) withDefaults() Options {
+	orElse(&o.Threads, max(1, runtime.GOMAXPROCS(0)/2))
 	orElse(&o.MaxBatch, 16)
 	orElse(&o.Queue, 256)
 	orElse(&o.MaxFiles, 64)
@@ -57,5 +61,5 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// eyes is how many pictures are decoded at once.
-func eyes() int { return runtime.GOMAXPROCS(0) }
+// eyes is how many pictures are decoded at once: on the cores that the network leaves.
+func (o Options) eyes() int { return max(1, runtime.GOMAXPROCS(0)-o.Threads) }

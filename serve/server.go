@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	torch "github.com/wangkuiyi/gotorch"
+
 	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/trainer"
 )
@@ -59,6 +61,9 @@ func open(o Options, load func() (model, About, data.DecodeOptions, error)) (*Se
 	err := s.works.start(func() (m model, err error) {
 		m, s.about, s.works.decode, err = load()
 		s.works.decode.MaxPixels = s.options.MaxPixels
+		if err == nil {
+			torch.SetNumThreads(int32(s.options.Threads))
+		}
 		return m, err
 	})
 	if err != nil {

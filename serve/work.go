@@ -71,7 +71,7 @@ const keptPicture = 32 << 20
 
 // start opens the model on a goroutine of its own, which computes until close.
 func (w *works) start(open func() (model, error)) error {
-	w.eyes, w.ready, w.tasks = make(chan *eye, eyes()), make(chan *job, w.options.Queue), make(chan func())
+	w.eyes, w.ready, w.tasks = make(chan *eye, w.options.eyes()), make(chan *job, w.options.Queue), make(chan func())
 	w.stop, w.stopped = make(chan struct{}), make(chan struct{})
 	opened := make(chan error)
 	go w.think(open, opened)

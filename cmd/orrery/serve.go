@@ -28,6 +28,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Usage: "address and port; any other than this machine's loopback asks for a token", Value: "127.0.0.1:8000"},
 			&cli.StringSliceFlag{Name: "host", Usage: "name that requests may address the server by; repeat for more (default: loopback's, or any with a token)"},
 			deviceFlag(),
+			&cli.IntFlag{Name: "threads", Usage: "that compute the network", DefaultText: "half the cores"},
 			&cli.IntFlag{Name: "max-batch", Usage: "pictures that go through the network at once", Value: 16},
 			&cli.IntFlag{Name: "queue", Usage: "pictures that may be on their way; more are answered 429", Value: 256},
 			&cli.Int64Flag{Name: "max-bytes", Usage: "of a picture's file", Value: 20 << 20},
@@ -47,6 +48,9 @@ func serveRun(c *cli.Context) error {
 			return usagef("%s is %d; it must be at least 1", name, c.Int(name))
 		}
 	}
+	if c.IsSet("threads") && c.Int("threads") < 1 {
+		return usagef("threads is %d; it must be at least 1", c.Int("threads"))
+	}
 	if c.Int64("max-bytes") < 1 || c.Duration("patience") <= 0 {
 		return usagef("max-bytes is %d and patience %v; both must be positive", c.Int64("max-bytes"), c.Duration("patience"))
 	}
@@ -64,7 +68,7 @@ func serveRun(c *cli.Context) error {
 		hosts[i] = strings.ToLower(hosts[i])
 	}
 	server, err := serve.Open(c.Args().First(), c.String("device"), serve.Options{
-		Token: token, Hosts: hosts, MaxBatch: c.Int("max-batch"), Queue: c.Int("queue"), MaxBytes: c.Int64("max-bytes"),
+		Token: token, Hosts: hosts, Threads: c.Int("threads"), MaxBatch: c.Int("max-batch"), Queue: c.Int("queue"), MaxBytes: c.Int64("max-bytes"),
 		MaxPixels: c.Int("max-pixels"), Patience: c.Duration("patience"), Log: newLogger(c.App.ErrWriter),
 	})
 	if err != nil {

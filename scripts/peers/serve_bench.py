@@ -8,9 +8,9 @@ what one writes first: uvicorn, one picture a request, decoded with Pillow, prep
 Run it through scripts/setup/env.sh with the peers' Python, after make build; it builds the load generator, serve/load.
 
 For each server: requests/s at 16 clients, then latencies at 70 % of that. For ours, too: twice its capacity, offered
-for --overload seconds, with its memory before and after.
+for --overload seconds, with its memory each second.
 """
-import argparse, json, os, pathlib, random, signal, subprocess, sys, tempfile, time, urllib.request
+import argparse, json, os, pathlib, random, signal, subprocess, sys, tempfile, threading, time, urllib.request
 
 PEER = '''
 import io, json, pathlib, sys
@@ -114,9 +114,13 @@ if __name__ == "__main__":
             server = Server(ours, 8431)
             most = server.load(pictures, 5, clients=16)["requests_per_second"]
             server.load(pictures, 5, rate=2 * most)
-            before = rss(server.process.pid)
-            over = server.load(pictures, a.overload, rate=2 * most)
-            over |= {"offered_per_second": 2 * most, "rss_before_mb": before, "rss_after_mb": rss(server.process.pid)}
+            memory, over = [], {}
+            flood = threading.Thread(target=lambda: over.update(server.load(pictures, a.overload, rate=2 * most)))
+            flood.start()
+            while flood.is_alive():
+                time.sleep(1)
+                memory.append(round(rss(server.process.pid)))
+            over |= {"offered_per_second": 2 * most, "rss_mb_each_second": memory}
             over["stop_seconds"] = server.stop()
             out["overload"] = over
             print(json.dumps(over), flush=True)
