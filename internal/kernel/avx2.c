@@ -70,7 +70,8 @@ AVX2 static void vertical(const uint8_t *const *rows, const int32_t *weight, int
     for (int i = 0; i < n; i += 2) {
       int second = i + 1 < n;
       uint32_t wa = (uint32_t)weight[i], wb = second ? (uint32_t)weight[i + 1] : 0;
-      __m256i high = _mm256_set1_epi32((int)((wa >> ORR_LOW_BITS & 0xffff) | (wb >> ORR_LOW_BITS) << 16));
+      __m256i high =
+          _mm256_set1_epi32((int)((wa >> ORR_LOW_BITS & 0xffff) | (wb >> ORR_LOW_BITS) << 16));
       __m256i low = _mm256_set1_epi32((int)((wa & mask) | (wb & mask) << 16));
       __m256i a = _mm256_loadu_si256((const __m256i *)(rows[i] + x));
       __m256i b = _mm256_loadu_si256((const __m256i *)(rows[second ? i + 1 : i] + x));
