@@ -12,6 +12,7 @@ import (
 	torch "github.com/wangkuiyi/gotorch"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/mirror"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -24,7 +25,8 @@ func durableFlags() []cli.Flag {
 		&cli.StringFlag{Name: "save-every", Usage: "write a checkpoint this often: a time, Nsteps, Nepochs, several with commas, or never", Value: "5m,1epoch"},
 		&cli.IntFlag{Name: "keep-checkpoints", Usage: "how many of the newest are kept, besides the best", Value: d.Keep},
 		&cli.StringFlag{Name: "on-nan", Usage: "when a loss is not finite: " + strings.Join(trainer.OnNaNNames(), ", "), Value: trainer.OnNaNStop},
-		&cli.DurationFlag{Name: "disk-patience", Usage: "how long the end of a training waits for a disk that refuses its results", Value: d.Patience},
+		&cli.DurationFlag{Name: "disk-patience", Usage: "how long the end of a training waits for a disk or a bucket that refuses its results", Value: d.Patience},
+		mirrorFlag(),
 	}
 }
 
@@ -49,6 +51,7 @@ type training struct {
 	onNaN      string
 	accepted   []trainer.Change
 	world      *trainer.World // nil for a process alone
+	mirror     *mirror.Folder // nil where there is no bucket, or another process writes
 }
 
 func (j *training) close() {
@@ -76,7 +79,12 @@ func openTraining(c *cli.Context, world *trainer.World) (*training, error) {
 		if err != nil {
 			return nil, err
 		}
-		if resume, err = share(world, "the run to continue", func() (string, error) { return unfinishedRun(c, recipe) }); err != nil {
+		if resume, err = share(world, "the run to continue", func() (string, error) {
+			if err := job.openMirror(c, c.String("output"), true); err != nil {
+				return "", err
+			}
+			return unfinishedRun(c, recipe)
+		}); err != nil {
 			return nil, err
 		}
 	}
@@ -107,17 +115,24 @@ func (j *training) fresh(c *cli.Context) (err error) {
 	if j.recipe, err = recipeOf(c, trainer.Article()); err != nil {
 		return err
 	}
-	if j.dir = c.String("output"); j.dir == "" {
-		j.dir, err = share(j.world, "the run folder", func() (string, error) {
-			return trainer.FreshDir(filepath.Join("runs", runName(j.recipe.Data)))
-		})
-	}
+	j.dir, err = share(j.world, "the run folder", func() (dir string, err error) {
+		if dir = c.String("output"); dir == "" {
+			dir, err = trainer.FreshDir(filepath.Join("runs", runName(j.recipe.Data)))
+		}
+		if err != nil {
+			return "", err
+		}
+		return dir, j.openMirror(c, dir, false)
+	})
 	return err
 }
 
 // resume prepares to continue the run in dir.
 func (j *training) resume(c *cli.Context, dir string) (err error) {
 	if err := torch.LoadLibrary(); err != nil {
+		return err
+	}
+	if _, err := share(j.world, "the run in the bucket", func() (string, error) { return "", j.openMirror(c, dir, true) }); err != nil {
 		return err
 	}
 	j.dir, j.scope = dir, torch.NewScope()

@@ -140,6 +140,7 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 	if err != nil {
 		return nil, err
 	}
+	defer j.keepMirror(c)() // its end comes after the folder's
 	defer func() { err = errors.Join(err, folder.Close()) }()
 	if found != nil && folder != nil {
 		if err := writeLRFind(filepath.Join(j.dir, "plots"), found); err != nil {

@@ -50,7 +50,7 @@ take() {
 # licences NAME FOLDER DEPTH: ships the texts that lie in FOLDER.
 licences() {
   local texts text
-  texts=$(find "$2" -maxdepth "$3" -type f -iregex '.*/\(licen[cs]e\|copying\|notice\|copyright\)[^/]*')
+  texts=$(find "$2" -maxdepth "$3" -type f -iregex '.*/\(un\)?\(licen[cs]e\|copying\|notice\|copyright\)[^/]*')
   [ -n "$texts" ] || die "$1 has no licence text to ship in $2"
   mkdir -p "$opt/licenses/$1"
   while read -r text; do
