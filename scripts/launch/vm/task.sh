@@ -1,20 +1,17 @@
 #!/bin/bash
-# The task of cloud-init.yaml: checks the driver, gets Orrery and the pictures, trains, keeps the run folder, shuts down.
+# The task of cloud-init.yaml: checks the driver, gets Orrery and the pictures, trains with a copy in the bucket, shuts down.
 set -euo pipefail
-: "${NAME:?}" "${KEPT:?}" "${DATA:?}"
+: "${NAME:?}" "${MIRROR:?}" "${DATA:?}"
 place=${ORRERY_PLACE:-/var/lib/orrery}
 runs=$place/runs
 mkdir -p "$runs"
 
-keep() { [ ! -d "$runs/$NAME" ] || rclone copy "$runs/$NAME" "$KEPT/$NAME" || echo "could not keep $runs/$NAME in $KEPT" >&2; }
-child="" keeper=""
-# Whatever the end, what there is of the run is kept. A machine that is being taken away needs no shutdown of ours.
+child=""
+# A machine that is being taken away needs no shutdown of ours.
 # shellcheck disable=SC2329 # by the trap
 finish() {
   local code=$?
   trap - EXIT TERM
-  [ -z "$keeper" ] || kill "$keeper" 2>/dev/null || true
-  keep
   echo "orrery ended with $code" >&2
   [ "$code" = 143 ] || [ -n "${STAY:-}" ] || systemctl poweroff --no-block
   exit "$code"
@@ -39,22 +36,21 @@ if [ "$device" != cpu ]; then
   fi
 fi
 
-# What an earlier machine left of the run.
-rclone copy "$KEPT/$NAME" "$runs/$NAME" 2>/dev/null || echo "nothing of $NAME in $KEPT yet" >&2
-
 if [ "$DATA" != planets ]; then
   [ -s "$place/data.zip" ] || { curl -fsSL --retry 5 -o "$place/data.zip.part" "$DATA" && mv "$place/data.zip.part" "$place/data.zip"; }
   DATA=$place/data.zip
 fi
 
 read -ra flags <<<"${FLAGS:-}"
-flags+=(--device "$device")
+flags+=(--device "$device" --mirror "$MIRROR")
 if [ -n "${IMAGE:-}" ]; then
-  gpus=()
-  [ "$device" = cpu ] || gpus=(--gpus all)
+  options=()
+  [ "$device" = cpu ] || options+=(--gpus all)
+  # Where the bucket is and who asks, as far as it is said here; the machine's role is asked for over the host's network.
+  for name in $(compgen -e AWS_); do options+=(--env "$name"); done
   docker pull --quiet "$IMAGE" >&2
   docker rm --force orrery >/dev/null 2>&1 || true
-  docker run --rm --name orrery --stop-timeout 60 "${gpus[@]}" --user "$(id -u):$(id -g)" --volume "$place:$place" \
+  docker run --rm --name orrery --network host --stop-timeout 60 "${options[@]}" --user "$(id -u):$(id -g)" --volume "$place:$place" \
     --volume "$(command -v orrery-run.sh):/orrery-run.sh:ro" --entrypoint /bin/sh "$IMAGE" \
     /orrery-run.sh "$runs" "$NAME" "$DATA" "${flags[@]}" &
 else
@@ -64,12 +60,6 @@ else
   ORRERY=$place/bundle/orrery orrery-run.sh "$runs" "$NAME" "$DATA" "${flags[@]}" &
 fi
 child=$!
-# A machine may go without a word: what there is goes to the bucket now and then.
-(
-  trap 'kill "$!"; exit' TERM
-  while sleep "${KEEP_EVERY:-300}" & wait "$!"; do keep; done
-) &
-keeper=$!
 # A signal of ours ends a wait before the child has ended.
 while :; do
   signalled="" code=0
