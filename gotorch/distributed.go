@@ -56,6 +56,9 @@ func (s *Store) Close() {
 
 // Set replaces the text of a key.
 func (s *Store) Set(key, value string) error {
+	if s.p == nil {
+		return closed("Store.Set")
+	}
 	k, v := C.CString(key), C.CString(value)
 	defer C.free(unsafe.Pointer(k))
 	defer C.free(unsafe.Pointer(v))
@@ -64,6 +67,9 @@ func (s *Store) Set(key, value string) error {
 
 // Get waits up to timeout for a key to be set and returns its text.
 func (s *Store) Get(key string, timeout time.Duration) (string, error) {
+	if s.p == nil {
+		return "", closed("Store.Get")
+	}
 	k := C.CString(key)
 	defer C.free(unsafe.Pointer(k))
 	r := C.cgt_store_get(s.p, k, milliseconds(timeout))
@@ -76,6 +82,9 @@ func (s *Store) Get(key string, timeout time.Duration) (string, error) {
 
 // Has tells whether a key was set.
 func (s *Store) Has(key string) (bool, error) {
+	if s.p == nil {
+		return false, closed("Store.Has")
+	}
 	k := C.CString(key)
 	defer C.free(unsafe.Pointer(k))
 	r := C.cgt_store_check(s.p, k)
@@ -102,6 +111,9 @@ type ProcessGroup struct {
 // nothing else. Connections are made from the network interface of that name, or else from address,
 // this machine's address towards the others. No collective takes longer than timeout.
 func NewProcessGroup(s *Store, rank, size int, timeout time.Duration, address, networkInterface string) (*ProcessGroup, error) {
+	if s.p == nil {
+		return nil, closed("NewProcessGroup")
+	}
 	a, i := C.CString(address), C.CString(networkInterface)
 	defer C.free(unsafe.Pointer(a))
 	defer C.free(unsafe.Pointer(i))
@@ -128,31 +140,48 @@ func (g *ProcessGroup) Close() {
 
 // AllReduce replaces t, in every process, by the combination of all processes' tensors.
 func (g *ProcessGroup) AllReduce(t Tensor, op ReduceOp) error {
+	if g.p == nil {
+		return closed("AllReduce")
+	}
 	defer runtime.KeepAlive(t)
 	return failed(C.cgt_group_all_reduce(g.p, t.c("AllReduce"), C.int8_t(op)), "AllReduce")
 }
 
 // Broadcast replaces t by root's.
 func (g *ProcessGroup) Broadcast(t Tensor, root int) error {
+	if g.p == nil {
+		return closed("Broadcast")
+	}
 	defer runtime.KeepAlive(t)
 	return failed(C.cgt_group_broadcast(g.p, t.c("Broadcast"), C.int64_t(root)), "Broadcast")
 }
 
 // AllGather returns the tensors of all processes, which have the same shape and dtype, by rank.
 func (g *ProcessGroup) AllGather(t Tensor) (list []Tensor, err error) {
+	if g.p == nil {
+		return nil, closed("AllGather")
+	}
 	err = Try(func() { list = bornList(C.cgt_group_all_gather(g.p, t.c("AllGather")), "AllGather") })
 	runtime.KeepAlive(t)
 	return list, err
 }
 
 // Barrier waits for every process to come to it.
-func (g *ProcessGroup) Barrier() error { return failed(C.cgt_group_barrier(g.p), "Barrier") }
+func (g *ProcessGroup) Barrier() error {
+	if g.p == nil {
+		return closed("Barrier")
+	}
+	return failed(C.cgt_group_barrier(g.p), "Barrier")
+}
 
 // SyncBatchNorm makes BatchNorm in training take its statistics over the batches of all processes
 // (on), or each process over its own, as it is from the start.
 func (g *ProcessGroup) SyncBatchNorm(on bool) error {
 	if !on {
 		return failed(C.cgt_group_sync_batch_norm(nil), "SyncBatchNorm")
+	}
+	if g.p == nil {
+		return closed("SyncBatchNorm")
 	}
 	return failed(C.cgt_group_sync_batch_norm(g.p), "SyncBatchNorm")
 }
@@ -169,6 +198,9 @@ const DefaultBucketBytes = 25 << 20
 
 // NewReducer hooks into the parameters' gradients. The parameters are the same in every process.
 func NewReducer(g *ProcessGroup, params []Tensor, bucketBytes int64) (*Reducer, error) {
+	if g.p == nil {
+		return nil, closed("NewReducer")
+	}
 	list := impls(params, "NewReducer")
 	r := C.cgt_reducer_new(g.p, unsafe.SliceData(list), C.int64_t(len(list)), C.int64_t(bucketBytes))
 	runtime.KeepAlive(params)
@@ -180,12 +212,18 @@ func NewReducer(g *ProcessGroup, params []Tensor, bucketBytes int64) (*Reducer, 
 
 // BeforeForward is called before each step's forward pass.
 func (r *Reducer) BeforeForward() error {
+	if r.p == nil {
+		return closed("Reducer.BeforeForward")
+	}
 	return failed(C.cgt_reducer_before_forward(r.p), "Reducer.BeforeForward")
 }
 
 // BeforeBackward is called between a step's forward pass and Backward, which then ends when all
 // gradients are averaged.
 func (r *Reducer) BeforeBackward() error {
+	if r.p == nil {
+		return closed("Reducer.BeforeBackward")
+	}
 	return failed(C.cgt_reducer_before_backward(r.p), "Reducer.BeforeBackward")
 }
 
@@ -198,6 +236,9 @@ func (r *Reducer) Close() {
 }
 
 func milliseconds(d time.Duration) C.int64_t { return C.int64_t(d.Milliseconds()) }
+
+// closed is the error of a call on what was closed.
+func closed(op string) error { return &Error{Op: op, Message: "it was closed before"} }
 
 // failed is the error of a call, nil when there is none.
 func failed(err *C.char, op string) error {

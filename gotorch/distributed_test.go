@@ -181,3 +181,116 @@ func TestStoreRefuses(t *testing.T) {
 		t.Error("connected to a port where nobody listens")
 	}
 }
+
+// failuresTogether are calls that make the entries of several processes fail, by entry, for a group of
+// one and a tensor on the device "meta".
+func failuresTogether(t *testing.T, meta torch.Tensor) map[string]func() {
+	t.Helper()
+	const patience = 300 * time.Millisecond
+	served := func() (server *torch.Store, port int) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		file, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		port = l.Addr().(*net.TCPAddr).Port
+		if server, err = torch.NewStore("127.0.0.1", port, file, "entries", 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		return server, port
+	}
+	store, _ := served()
+	g, err := torch.NewProcessGroup(store, 0, 1, 20*time.Second, "127.0.0.1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	ending, port := served()
+	client, err := torch.NewStore("127.0.0.1", port, nil, "entries", patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	params := []torch.Tensor{torch.Ones([]int64{2}, true), torch.Ones([]int64{2}, true)}
+	return map[string]func(){
+		"cgt_store_new": func() {
+			_, err := torch.NewStore("127.0.0.1", 1, nil, "", patience)
+			must(nil, err)
+		},
+		"cgt_store_get": func() {
+			_, err := client.Get("nobody sets this", patience)
+			must(nil, err)
+		},
+		"cgt_store_set": func() { // what is sent first is lost without a word
+			ending.Close()
+			for range 100 {
+				must(nil, client.Set("key", "value"))
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
+		"cgt_store_check": func() {
+			ending.Close()
+			_, err := client.Has("key")
+			must(nil, err)
+		},
+		"cgt_group_new": func() {
+			_, err := torch.NewProcessGroup(store, 0, 1, patience, "no address", "")
+			must(nil, err)
+		},
+		"cgt_group_all_reduce": func() { must(nil, g.AllReduce(torch.Ones([]int64{2}, false), 99)) },
+		"cgt_group_broadcast":  func() { must(nil, g.Broadcast(torch.Ones([]int64{2}, false), 7)) },
+		"cgt_group_all_gather": func() {
+			_, err := g.AllGather(meta)
+			must(nil, err)
+		},
+		"cgt_reducer_new": func() {
+			_, err := torch.NewReducer(g, nil, torch.DefaultBucketBytes)
+			must(nil, err)
+		},
+		"cgt_reducer_before_forward": func() { // the step before has averaged one of the two gradients
+			r, err := torch.NewReducer(g, params, torch.DefaultBucketBytes)
+			must(nil, err)
+			defer r.Close()
+			must(nil, r.BeforeForward())
+			must(nil, r.BeforeBackward())
+			params[0].Sum().Backward()
+			must(nil, r.BeforeForward())
+		},
+	}
+}
+
+// Closing twice is nothing, and what is closed says so.
+func TestClosedGroups(t *testing.T) {
+	for rank, err := range inRanks(t, 1, 20*time.Second, func(g *torch.ProcessGroup) error {
+		r, err := torch.NewReducer(g, []torch.Tensor{torch.Ones([]int64{2}, true)}, torch.DefaultBucketBytes)
+		if err != nil {
+			return err
+		}
+		r.Close()
+		r.Close()
+		g.Close()
+		g.Close()
+		x := torch.Ones([]int64{2}, false)
+		_, gathered := g.AllGather(x)
+		_, reduces := torch.NewReducer(g, []torch.Tensor{x}, torch.DefaultBucketBytes)
+		for name, err := range map[string]error{
+			"AllReduce": g.AllReduce(x, torch.ReduceSum), "Broadcast": g.Broadcast(x, 0), "AllGather": gathered, "Barrier": g.Barrier(),
+			"SyncBatchNorm": g.SyncBatchNorm(true), "NewReducer": reduces, "BeforeForward": r.BeforeForward(), "BeforeBackward": r.BeforeBackward(),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "closed") {
+				t.Errorf("%s after Close: %v", name, err)
+			}
+		}
+		return nil
+	}) {
+		if err != nil {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}

@@ -136,26 +136,31 @@ type sign struct {
 	left        string // why it left
 }
 
-// blame explains a collective that failed here.
-func (b *beats) blame(collective string, cause error) error {
-	e := &PeerError{Rank: b.place.Rank, Collective: collective, Cause: cause}
+// blame explains a collective that failed here; found tells whether another
+// process is gone or late.
+func (b *beats) blame(collective string, cause error) (e *PeerError, found bool) {
+	e = &PeerError{Rank: b.place.Rank, Collective: collective, Cause: cause}
 	before, err := b.look()
 	if err == nil {
 		time.Sleep(judging)
 		var after []sign
 		if after, err = b.look(); err == nil {
 			e.Culprit = b.judge(before, after)
-			return e
+			if found = e.Culprit != ""; !found {
+				e.Culprit = "every rank shows signs of life; the network between them is at fault"
+			}
+			return e, found
 		}
 	}
 	e.Culprit = fmt.Sprintf("the store at %s:%d does not answer either: its machine or the network is gone", b.place.Host, b.place.Port)
 	if !b.place.AgentStore {
 		e.Culprit = fmt.Sprintf("rank 0, which serves the store at %s:%d, is dead, stopped or cut off", b.place.Host, b.place.Port)
 	}
-	return e
+	return e, true
 }
 
-// judge finds the processes that fell silent or, when all are alive, that lag.
+// judge finds the processes that fell silent or, when all are alive, that lag; ""
+// when there are none.
 func (b *beats) judge(before, after []sign) string {
 	var silent, left, lagging []string
 	for rank := range after {
@@ -177,7 +182,7 @@ func (b *beats) judge(before, after []sign) string {
 			return strings.Join(found, "; ")
 		}
 	}
-	return "every rank shows signs of life; the network between them is at fault"
+	return ""
 }
 
 // look reads every process's signs.

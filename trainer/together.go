@@ -102,12 +102,17 @@ func (f *fit) wholeLoss(loss float64, own, all int) (float64, error) {
 	return values[0], err
 }
 
-// explain turns what the network said in the midst of a step into a PeerError.
+// explain finds out whether an error in the midst of a step, where libtorch
+// averages by itself, is another process's: those errors have no mark of their own.
 func (f *fit) explain(err error) error {
-	if f.World == nil || err == nil || IsPeerError(err) || !strings.Contains(err.Error(), "gloo/") {
+	if f.World == nil || err == nil || IsPeerError(err) {
 		return err
 	}
-	return f.World.beats.blame(f.World.beats.current(), err)
+	lost, found := f.World.beats.blame(f.World.beats.current(), err)
+	if !found && !strings.Contains(err.Error(), "gloo/") {
+		return err
+	}
+	return lost
 }
 
 // joinTraining makes every process start from rank 0's weights and hooks the

@@ -136,7 +136,8 @@ func (w *World) Writes() bool { return w.Rank() == 0 }
 func (w *World) do(name string, collective func() error) error {
 	w.beats.begin(name)
 	if err := collective(); err != nil {
-		return w.beats.blame(name, err)
+		lost, _ := w.beats.blame(name, err)
+		return lost
 	}
 	w.beats.end()
 	return nil

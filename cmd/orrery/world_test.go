@@ -136,10 +136,20 @@ func startRanks(t *testing.T, dir string, port int, args ...string) [2]*rankProc
 	t.Helper()
 	var ranks [2]*rankProcess
 	for rank := range ranks {
-		r := &rankProcess{Cmd: command(t, dir, args...), ended: make(chan struct{})}
+		r := &rankProcess{Cmd: command(t, dir, args...)}
 		r.Env = append(r.Env, "RANK="+strconv.Itoa(rank), "WORLD_SIZE=2", "LOCAL_RANK="+strconv.Itoa(rank), "LOCAL_WORLD_SIZE=2",
 			"MASTER_ADDR=127.0.0.1", "MASTER_PORT="+strconv.Itoa(port))
-		r.Stderr = &r.said
+		ranks[rank] = r
+	}
+	startAll(t, ranks)
+	return ranks
+}
+
+// startAll starts them, until the test ends.
+func startAll(t *testing.T, ranks [2]*rankProcess) {
+	t.Helper()
+	for _, r := range ranks {
+		r.Stderr, r.ended = &r.said, make(chan struct{})
 		if err := r.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -151,9 +161,7 @@ func startRanks(t *testing.T, dir string, port int, args ...string) [2]*rankProc
 			r.Process.Kill()
 			<-r.ended
 		})
-		ranks[rank] = r
 	}
-	return ranks
 }
 
 func portForTest(t *testing.T) int {
@@ -208,8 +216,7 @@ func TestLostRank(t *testing.T) {
 				t.Fatalf("the other rank never leaves: %s", other.said.String())
 			}
 			took := time.Since(lost)
-			lines := strings.Split(strings.TrimSpace(other.said.String()), "\n")
-			last := lines[len(lines)-1]
+			last := lastLine(&other.said)
 			if code := other.ProcessState.ExitCode(); code != exitPeer {
 				t.Errorf("exit code %d, want %d: %s", code, exitPeer, last)
 			}
@@ -232,14 +239,7 @@ func TestElasticRestart(t *testing.T) {
 	mustSucceed(t, orrery(t, dir, append([]string{"train", set, "-o", "one"}, together...)...))
 	args := append([]string{"train", set, "-o", "run", "--resume", "auto", "--accept-changes", "world", "--save-every", "2steps", "--peer-timeout", "5s"}, together...)
 	ranks := startRanks(t, dir, portForTest(t), args...)
-	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		if found, _ := filepath.Glob(filepath.Join(dir, "run", "checkpoints", "step-*.safetensors")); len(found) > 0 {
-			break
-		}
-		if time.Since(began) > 3*time.Minute {
-			t.Fatalf("no checkpoint: %s", ranks[0].said.String())
-		}
-	}
+	waitForCheckpoint(t, dir, &ranks[0].said)
 	ranks[1].Process.Kill()
 	<-ranks[0].ended
 	if code := ranks[0].ProcessState.ExitCode(); code != exitPeer && code != exitOK {
