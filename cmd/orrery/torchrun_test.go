@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,14 +96,26 @@ func TestTorchrunRestarts(t *testing.T) {
 // process; the other goes on alone from the last checkpoint, as --nnodes 1:2 allows.
 func TestTorchrunLosesAMachine(t *testing.T) {
 	set, dir := photos(t, 40, "blue", "green", "red"), t.TempDir()
-	args := slices.Concat([]string{"train", set, "-o", "run", "--resume", "auto", "--accept-changes", "world", "--save-every", "2steps", "--peer-timeout", "5s"}, forever[:len(forever)-1], []string{"3", "--lr", "0.0003"})
+	args := slices.Concat([]string{"train", set, "-o", "run", "--resume", "auto", "--accept-changes", "world", "--save-every", "2steps", "--peer-timeout", "5s", "--interface", "lo"}, forever[:len(forever)-1], []string{"6", "--lr", "0.0003"})
+	port := strconv.Itoa(portForTest(t))
 	flags := []string{
 		"--nproc-per-node", "1", "--nnodes", "1:2", "--max-restarts", "3", "--rdzv-backend", "c10d", "--rdzv-id", "test",
-		"--rdzv-endpoint", "127.0.0.1:" + strconv.Itoa(portForTest(t)), "--local-addr", "127.0.0.1",
+		"--rdzv-endpoint", "127.0.0.1:" + port, "--local-addr", "127.0.0.1",
 		// As torchrun asks those to say who cannot wait for minutes.
-		"--rdzv-conf", "timeout=60,last_call_timeout=3,keep_alive_interval=1,keep_alive_max_attempt=2",
+		"--rdzv-conf", "timeout=60,last_call_timeout=8,keep_alive_interval=1,keep_alive_max_attempt=2",
 	}
-	stays, dies := startTorchrun(t, dir, flags, args...), startTorchrun(t, dir, flags, args...)
+	// The first one serves what the launchers meet at, and is to stay.
+	stays := startTorchrun(t, dir, flags, args...)
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			conn.Close()
+			break
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("torchrun serves no rendezvous: %s", stays.said.String())
+		}
+	}
+	dies := startTorchrun(t, dir, flags, args...)
 	waitForCheckpoint(t, dir, &stays.said)
 	syscall.Kill(-dies.Process.Pid, syscall.SIGKILL) //nolint:errcheck // Wait tells
 	for _, pid := range dies.workers(t) {
@@ -115,7 +128,7 @@ func TestTorchrunLosesAMachine(t *testing.T) {
 	if !strings.Contains(stays.said.String(), "2 processes trained, now it is 1") {
 		t.Errorf("the other number of processes is not announced: %s", stays.said.String())
 	}
-	if rows := columns(t, filepath.Join(dir, "run", "history.csv")); len(rows) != 1+3 {
-		t.Errorf("%d epochs, want 3", len(rows)-1)
+	if rows := columns(t, filepath.Join(dir, "run", "history.csv")); len(rows) != 1+6 {
+		t.Errorf("%d epochs, want 6", len(rows)-1)
 	}
 }
