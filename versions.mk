@@ -52,6 +52,7 @@ PYTHON_TEST  += kubernetes-validate==1.37.0
 PYTHON_PEERS += torch==2.11.0
 PYTHON_PEERS += torchvision==0.26.0
 PYTHON_PEERS += fastai==2.8.12
+PYTHON_PEERS += lightning==2.6.6
 PYTHON_PEERS += safetensors==0.8.0
 PYTHON_PEERS += timm==1.0.31
 PYTHON_PEERS += fastapi==0.165.0
