@@ -92,6 +92,10 @@ image-check: ## the CPU image for real, on a Debian made by debootstrap; then tr
 	@scripts/setup/system.sh image
 	@scripts/check/image.sh
 
+.PHONY: launch-check
+launch-check: ## the launch files, read by SkyPilot, dstack and Kubeflow themselves (0.6 GB of Python packages)
+	@"$$(scripts/setup/python.sh launch)/bin/python" scripts/check/launch.py
+
 .PHONY: clean
 clean: ## remove what was built; the user's cache stays
 	rm -rf bin build lib

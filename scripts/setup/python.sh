@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes one of our own Python environments and prints its path: python.sh fetch|test|peers
-# fetch has only pip, test what the tests and linters need, peers the frameworks we are measured against.
+# Makes one of our own Python environments and prints its path: python.sh fetch|test|peers|launch
+# fetch has only pip, test what the tests and linters need, peers the frameworks we are measured against, launch the
+# platforms that launch files are for.
 # Which index, proxy and certificates pip uses is the user's own pip configuration.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
