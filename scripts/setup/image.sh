@@ -103,7 +103,8 @@ cp /usr/share/doc/libturbojpeg0-dev/copyright "$opt/licenses/libjpeg-turbo"
 while read -r module folder; do
   licences "go/$module" "$folder" 1
 done < <(cd "$root" && go list -deps -f '{{with .Module}}{{if and .Version .Dir (not .Replace)}}{{.Path}} {{.Dir}}{{end}}{{end}}' ./cmd/orrery | sort -u)
-cp "$(go env GOROOT)/LICENSE" "$opt/licenses/go/LICENSE"
+# Go's own: PyPI's Go lacks the text, but the parts of Go that lie in it as modules have the same.
+cp "$(go env GOROOT)/src/vendor/golang.org/x/net/LICENSE" "$opt/licenses/go/LICENSE"
 chmod -R u=rwX,go=rX "$opt"
 
 # The libraries are found where they will lie, none of them in our cache, which the image lacks.
