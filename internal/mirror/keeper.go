@@ -22,7 +22,7 @@ func Keep(folder *Folder, every time.Duration, log *slog.Logger) *Keeper {
 	go func() {
 		defer close(k.done)
 		for ctx.Err() == nil {
-			k.send(ctx)
+			k.send(ctx) //nolint:errcheck // it was said in the log
 			wait(ctx, every)
 		}
 	}()
