@@ -183,7 +183,8 @@ char* cgt_group_sync_batch_norm(cgt_group* g) {
       gotorch::kernels::set_sync({});
       return;
     }
-    gotorch::kernels::set_sync([g](const at::Tensor& t) { all_reduce(g, t, 0); });
+    gotorch::kernels::set_sync({[g](const at::Tensor& t) { all_reduce(g, t, 0); },
+                                g->gloo->getRank(), g->gloo->getSize()});
   });
 }
 

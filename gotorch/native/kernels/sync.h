@@ -9,9 +9,13 @@
 
 namespace gotorch::kernels {
 
-// Adds a tensor up over all processes, in place; empty when each process is for itself.
-using AddUp = std::function<void(const at::Tensor&)>;
-void set_sync(AddUp add_up);
+// The processes that synchronise, of which this is number rank. add_up adds a tensor up over all of
+// them, in place; empty when each process is for itself.
+struct Sync {
+  std::function<void(const at::Tensor&)> add_up;
+  int rank = 0, size = 1;
+};
+void set_sync(Sync s);
 bool synchronised();
 
 // Adds values up over all processes; does nothing when each process is for itself.
