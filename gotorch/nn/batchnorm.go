@@ -41,7 +41,7 @@ func BatchNorm2d(numFeatures int64, eps, momentum float64, affine, trackRunningS
 
 // Forward takes (N, channels, H, W) to the same shape. In training it uses the batch's statistics
 // and moves the running ones; in evaluation the running ones. It panics when x has other dimensions or
-// channels, or in training one value a channel.
+// channels.
 func (b *BatchNorm2dModule) Forward(x torch.Tensor) torch.Tensor {
 	if d := x.Dim(); d != 4 {
 		panic(&torch.Error{Op: "BatchNorm2d", Message: "expected 4D input"})
