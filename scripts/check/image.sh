@@ -97,10 +97,10 @@ nothing_else() {
 
 # configured: the image's own word on how it is to be run.
 configured() {
-  b inspect --type image --format '{{json .Docker.config}}' orrery >"$work/config.json"
+  b inspect --type image orrery >"$work/config.json"
   python3 - "$work/config.json" <<'PYTHON'
 import json, sys
-config = json.load(open(sys.argv[1]))
+config = json.load(open(sys.argv[1]))["Docker"]["config"]
 want = {"Entrypoint": ["/opt/orrery/bin/orrery"], "WorkingDir": "/workspace", "StopSignal": "SIGTERM", "User": "65532:65532"}
 wrong = {k: config.get(k) for k, v in want.items() if config.get(k) != v}
 if not config.get("Healthcheck", {}).get("Test"):
