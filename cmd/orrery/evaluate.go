@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -27,6 +28,22 @@ func evaluate(c *cli.Context) error {
 	if c.NArg() != 2 {
 		return usagef("evaluate takes RUN and DATA, such as: orrery evaluate runs/planets photos")
 	}
+	return withRunAndSet(c, func(saved *trainer.Saved, set *data.Dataset, skip func(int, error)) error {
+		evaluation, err := saved.Evaluate(c.Context, set, skip)
+		if err != nil {
+			return err
+		}
+		if c.Bool("json") {
+			return printJSON(c.App.Writer, evaluation)
+		}
+		_, err = fmt.Fprintf(c.App.Writer, "accuracy %.4f  top-5 %.4f  loss %.4f  on %d pictures\n",
+			evaluation.Accuracy, evaluation.Top5, evaluation.Loss, evaluation.Images)
+		return err
+	})
+}
+
+// withRunAndSet opens the verb's RUN and DATA for use, which tells skip of every picture it leaves out.
+func withRunAndSet(c *cli.Context, use func(saved *trainer.Saved, set *data.Dataset, skip func(index int, reason error)) error) error {
 	log := newLogger(c.App.ErrWriter)
 	set, err := openSet(c, c.Args().Get(1), log)
 	if err != nil {
@@ -38,16 +55,7 @@ func evaluate(c *cli.Context) error {
 		return err
 	}
 	defer saved.Close()
-	evaluation, err := saved.Evaluate(c.Context, set, func(index int, reason error) {
+	return use(saved, set, func(index int, reason error) {
 		log.Warn("picture left out", "path", set.Samples[index].Path, "reason", reason)
 	})
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return printJSON(c.App.Writer, evaluation)
-	}
-	_, err = fmt.Fprintf(c.App.Writer, "accuracy %.4f  top-5 %.4f  loss %.4f  on %d pictures\n",
-		evaluation.Accuracy, evaluation.Top5, evaluation.Loss, evaluation.Images)
-	return err
 }

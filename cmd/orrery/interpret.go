@@ -42,20 +42,14 @@ func interpret(c *cli.Context) error {
 	case c.Int("top") < 0 || c.Int("top") > 1000:
 		return usagef("top is %d; it must be between 0 and 1000", c.Int("top"))
 	}
-	log := newLogger(c.App.ErrWriter)
-	set, err := openSet(c, c.Args().Get(1), log)
-	if err != nil {
-		return err
-	}
-	defer set.Close()
-	saved, err := trainer.OpenSaved(c.Args().First(), c.String("device"))
-	if err != nil {
-		return err
-	}
-	defer saved.Close()
-	evaluation, err := evaluateSplit(c, saved, set, func(index int, reason error) {
-		log.Warn("picture left out", "path", set.Samples[index].Path, "reason", reason)
+	return withRunAndSet(c, func(saved *trainer.Saved, set *data.Dataset, skip func(int, error)) error {
+		return interpretRun(c, saved, set, skip)
 	})
+}
+
+// interpretRun evaluates a run on a set, writes what that shows, and prints it.
+func interpretRun(c *cli.Context, saved *trainer.Saved, set *data.Dataset, skip func(int, error)) error {
+	evaluation, err := evaluateSplit(c, saved, set, skip)
 	if err != nil {
 		return err
 	}
