@@ -60,10 +60,10 @@ int64_t images(const at::Tensor& x, const Stage& s) {
 std::string key_of(const at::Tensor& x, const Stage& s, bool backward) {
   std::ostringstream o;
   o << TORCH_VERSION << ' ' << instruction_set() << ' ' << at::get_num_threads() << "t "
-    << (backward ? "train " : "infer ") << images(x, s) << 'x' << x.size(1) << 'x'
-    << x.size(2) << 'x' << x.size(3) << " conv" << s.weight.size(0) << 'k' << s.weight.size(2)
-    << 'x' << s.weight.size(3) << 's' << s.stride[0] << 'x' << s.stride[1] << 'p' << s.padding[0]
-    << 'x' << s.padding[1] << " order" << static_cast<int>(s.order) << (s.training ? " batch" : "");
+    << (backward ? "train " : "infer ") << images(x, s) << 'x' << x.size(1) << 'x' << x.size(2)
+    << 'x' << x.size(3) << " conv" << s.weight.size(0) << 'k' << s.weight.size(2) << 'x'
+    << s.weight.size(3) << 's' << s.stride[0] << 'x' << s.stride[1] << 'p' << s.padding[0] << 'x'
+    << s.padding[1] << " order" << static_cast<int>(s.order) << (s.training ? " batch" : "");
   return o.str();
 }
 
