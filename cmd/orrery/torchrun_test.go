@@ -36,11 +36,22 @@ func startTorchrun(t *testing.T, dir string, flags []string, args ...string) *to
 	r := &torchrun{Cmd: exec.Command(python, all...)}
 	r.Dir, r.Env, r.Stderr = c.Dir, append(c.Env, "OMP_NUM_THREADS=1"), &r.said
 	r.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.WaitDelay = 10 * time.Second // workers of a torchrun that is killed hold its standard error
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Kill(-r.Process.Pid, syscall.SIGKILL) }) //nolint:errcheck // it may have ended
 	return r
+}
+
+// succeeds waits for torchrun to end well; one that waits for others forever is killed.
+func (r *torchrun) succeeds(t *testing.T) {
+	t.Helper()
+	timer := time.AfterFunc(3*time.Minute, func() { syscall.Kill(-r.Process.Pid, syscall.SIGKILL) }) //nolint:errcheck // Wait tells
+	defer timer.Stop()
+	if err := r.Wait(); err != nil {
+		t.Fatalf("torchrun: %v: %s", err, r.said.String())
+	}
 }
 
 // workers are the processes that torchrun has started.
@@ -85,16 +96,18 @@ func TestTorchrunRestarts(t *testing.T) {
 	if pids := r.workers(t); len(pids) > 1 {
 		syscall.Kill(pids[1], syscall.SIGKILL) //nolint:errcheck // it may have ended
 	}
-	if err := r.Wait(); err != nil {
-		t.Fatalf("torchrun: %v: %s", err, r.said.String())
-	}
+	r.succeeds(t)
 	mustSucceed(t, orrery(t, dir, append([]string{"train", set, "-o", "one"}, together...)...))
 	sameLosses(t, filepath.Join(dir, "one"), filepath.Join(dir, "run"), 1e-4)
 }
 
 // TestTorchrunLosesAMachine: of two machines' launchers one dies with its
 // process; the other goes on alone from the last checkpoint, as --nnodes 1:2 allows.
+// In the long form only: torchrun itself has been seen to wait forever for the lost one.
 func TestTorchrunLosesAMachine(t *testing.T) {
+	if !long() {
+		t.Skip("how torchrun gets over a lost launcher is its own affair and not certain: ORRERY_LONG=1 tries it")
+	}
 	set, dir := photos(t, 40, "blue", "green", "red"), t.TempDir()
 	args := slices.Concat([]string{"train", set, "-o", "run", "--resume", "auto", "--accept-changes", "world", "--save-every", "2steps", "--peer-timeout", "5s", "--interface", "lo"}, forever[:len(forever)-1], []string{"6", "--lr", "0.0003"})
 	port := strconv.Itoa(portForTest(t))
@@ -122,9 +135,7 @@ func TestTorchrunLosesAMachine(t *testing.T) {
 		syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // likewise
 	}
 	dies.Wait() //nolint:errcheck // it was killed
-	if err := stays.Wait(); err != nil {
-		t.Fatalf("torchrun: %v: %s", err, stays.said.String())
-	}
+	stays.succeeds(t)
 	if !strings.Contains(stays.said.String(), "2 processes trained, now it is 1") {
 		t.Errorf("the other number of processes is not announced: %s", stays.said.String())
 	}
