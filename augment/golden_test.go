@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"image/png"
 	"io"
 	"math"
@@ -65,14 +64,8 @@ type goldenCase struct {
 
 func readGolden(t testing.TB, stem string) *golden {
 	t.Helper()
-	g := new(golden)
-	text, err := os.ReadFile(filepath.Join("testdata", stem+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, g); err != nil {
-		t.Fatal(err)
-	}
+	read := testdata.Golden[golden](t, filepath.Join("testdata", stem+".json"))
+	g := &read
 	packed, err := os.ReadFile(filepath.Join("testdata", stem+".bin"))
 	if err != nil {
 		t.Fatal(err)
@@ -211,13 +204,9 @@ type bicubicGolden struct {
 
 // TestBicubicResizeIsPillows also covers what fastai's Resize makes of a whole picture with that filter.
 func TestBicubicResizeIsPillows(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("testdata", "bicubic.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g bicubicGolden
-	if err := json.Unmarshal(text, &g); err != nil || len(g.Resizes) < 100 || len(g.Items) < 9 {
-		t.Fatalf("%d resizes, %d items: %v", len(g.Resizes), len(g.Items), err)
+	g := testdata.Golden[bicubicGolden](t, "testdata/bicubic.json")
+	if len(g.Resizes) < 100 || len(g.Items) < 9 {
+		t.Fatalf("%d resizes, %d items", len(g.Resizes), len(g.Items))
 	}
 	pics := pictures(t, &golden{Pictures: g.Pictures})
 	eachForm(t, func(t *testing.T, scalar bool) {

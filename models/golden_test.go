@@ -10,6 +10,8 @@ import (
 
 	torch "github.com/wangkuiyi/gotorch"
 	"github.com/wangkuiyi/gotorch/safetensors"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // What scripts/golden/models_torchvision.py wrote.
@@ -28,26 +30,7 @@ type goldenModel struct {
 
 func readGolden(t *testing.T) goldenFile {
 	t.Helper()
-	text, err := os.ReadFile("testdata/logits.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldenFile
-	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// uniform is the script's hash of i and k, a number in [0, 1).
-func uniform(i, k int) float64 {
-	h := uint32(i)*0x9E3779B9 + uint32(k)*0x85EBCA6B + 1
-	h ^= h >> 16
-	h *= 0x85EBCA6B
-	h ^= h >> 13
-	h *= 0xC2B2AE35
-	h ^= h >> 16
-	return float64(h>>8) / (1 << 24)
+	return testdata.Golden[goldenFile](t, "testdata/logits.json")
 }
 
 // value is tensor number k of a state_dict, as the script draws it.
@@ -58,7 +41,7 @@ func value(name string, shape []int64, k int) torch.Tensor {
 	}
 	v := make([]float32, n)
 	for i := range v {
-		u := uniform(i, k)
+		u := testdata.Uniform(i, k)
 		switch {
 		case len(shape) > 1:
 			v[i] = float32((2*u - 1) * math.Sqrt(3/float64(n/shape[0])))
@@ -74,7 +57,7 @@ func value(name string, shape []int64, k int) torch.Tensor {
 func (g goldenFile) pictures() torch.Tensor {
 	x := make([]float32, g.Batch*3*g.Size*g.Size)
 	for i := range x {
-		x[i] = float32(2*uniform(i, 1000) - 1)
+		x[i] = float32(2*testdata.Uniform(i, 1000) - 1)
 	}
 	return torch.NewTensor(x).View(int64(g.Batch), 3, int64(g.Size), int64(g.Size))
 }

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -22,17 +21,10 @@ func TestImageNetWeightsOnPhotos(t *testing.T) {
 	if weights == "" {
 		t.Skip("no weights of EfficientNet-Lite0; make setup-test installs them")
 	}
-	text, err := os.ReadFile("testdata/imagenet.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden map[string]struct {
+	golden := testdata.Golden[map[string]struct {
 		Top5   []int64
 		Logits []float64
-	}
-	if err := json.Unmarshal(text, &golden); err != nil {
-		t.Fatal(err)
-	}
+	}](t, "testdata/imagenet.json")
 	scope := torch.NewScope()
 	defer scope.Close()
 	model := build(t, "efficientnet_lite0", Options{Classes: 1000})

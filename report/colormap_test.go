@@ -1,22 +1,15 @@
 package report
 
 import (
-	"encoding/json"
 	"image/color"
-	"os"
 	"testing"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // The golden comes from scripts/golden/report_colormaps.py.
 func TestColorMapsAreMatplotlibs(t *testing.T) {
-	text, err := os.ReadFile("testdata/colormaps.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden struct{ Maps map[string][][3]int }
-	if err := json.Unmarshal(text, &golden); err != nil {
-		t.Fatal(err)
-	}
+	golden := testdata.Golden[struct{ Maps map[string][][3]int }](t, "testdata/colormaps.json")
 	if len(golden.Maps) < 7 {
 		t.Fatalf("%d maps", len(golden.Maps))
 	}

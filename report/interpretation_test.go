@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // interpreted is what scripts/golden/report_interpretation.py wrote.
@@ -33,14 +34,7 @@ type interpreted struct {
 
 func loadInterpreted(t *testing.T) (interpreted, []Prediction) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/interpretation.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g interpreted
-	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatal(err)
-	}
+	g := testdata.Golden[interpreted](t, "testdata/interpretation.json")
 	list := make([]Prediction, len(g.Labels))
 	for i := range list {
 		list[i] = Prediction{Path: samplePath(g.Classes[g.Labels[i]], i), Label: g.Labels[i], Probabilities: g.Probabilities[i]}

@@ -1,14 +1,14 @@
 package trainer
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	torch "github.com/wangkuiyi/gotorch"
 	"github.com/wangkuiyi/gotorch/nn"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // What scripts/golden/trainer_activations.py wrote.
@@ -22,14 +22,7 @@ type goldenActivations struct {
 // and batches, with both kinds of kernels. A value within rounding of a bin's
 // edge may count in the neighbour.
 func TestActivationsEqualFastai(t *testing.T) {
-	text, err := os.ReadFile("testdata/activations.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want goldenActivations
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
+	want := testdata.Golden[goldenActivations](t, "testdata/activations.json")
 	for _, kernels := range []string{"own", "libtorch"} {
 		t.Run(kernels, func(t *testing.T) {
 			scope := torch.NewScope()
@@ -53,17 +46,7 @@ func TestActivationsEqualFastai(t *testing.T) {
 // observedSteps trains the golden's steps and gives their losses and, if asked, their statistics.
 func observedSteps(t *testing.T, recipe Recipe, want goldenActivations, watch bool) (losses []float64, rows [][]float64) {
 	t.Helper()
-	model, err := newModel(recipe, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	source := congruential(1)
-	for _, p := range model.Named() {
-		if !p.Buffer {
-			fill(t, p.Name, p.Tensor, &source)
-		}
-	}
-	toDevice(model, torch.CPU)
+	model, source := goldenNetwork(t, recipe, 4)
 	optimizer := newOptimizer(model, recipe)
 	defer optimizer.Close()
 	var observer *nn.Observer

@@ -1,13 +1,14 @@
 package trainer
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
 	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
+	"github.com/wangkuiyi/orrery/models"
 )
 
 // What scripts/golden/trainer_fastai.py wrote.
@@ -35,15 +36,7 @@ type goldenSchedule struct {
 
 func readGolden(t *testing.T) golden {
 	t.Helper()
-	text, err := os.ReadFile("testdata/fastai.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g golden
-	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return testdata.Golden[golden](t, "testdata/fastai.json")
 }
 
 func near(a, b, relative float64) bool {
@@ -107,34 +100,43 @@ func TestThreeStepsEqualFastai(t *testing.T) {
 	}
 }
 
-func threeSteps(t *testing.T, drawn drawings, recipe Recipe, want goldenSteps, bounds [3]float64) {
+// goldenNetwork is the recipe's network with the weights that the goldens' scripts draw first, and the
+// generator as they leave it.
+func goldenNetwork(t *testing.T, recipe Recipe, classes int) (models.Model, *congruential) {
 	t.Helper()
-	const batch, size, classes, planned = 32, 200, 4, 85
-	scope := torch.NewScope()
-	defer scope.Close()
 	model, err := newModel(recipe, classes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	source := congruential(1)
-	var parameters int64
 	for _, p := range model.Named() {
-		if p.Buffer {
-			continue
+		if !p.Buffer {
+			fill(t, p.Name, p.Tensor, &source)
 		}
-		parameters += p.Tensor.Numel()
-		fill(t, p.Name, p.Tensor, &source)
+	}
+	toDevice(model, cpu())
+	return model, &source
+}
+
+func threeSteps(t *testing.T, drawn drawings, recipe Recipe, want goldenSteps, bounds [3]float64) {
+	t.Helper()
+	const batch, size, classes, planned = 32, 200, 4, 85
+	scope := torch.NewScope()
+	defer scope.Close()
+	model, source := goldenNetwork(t, recipe, classes)
+	var parameters int64
+	for _, p := range model.Parameters() {
+		parameters += p.Numel()
 	}
 	if parameters != want.Parameters {
 		t.Fatalf("%d parameters, want %d", parameters, want.Parameters)
 	}
-	toDevice(model, torch.NewDevice("cpu"))
 	optimizer := newOptimizer(model, recipe)
 	var smoothed smoothedLoss
 	for step := range want.Losses {
 		pixels := make([]float32, 0, batch*3*size*size)
 		for range batch * 3 {
-			pixels = append(pixels, drawn.channel(&source, size)...)
+			pixels = append(pixels, drawn.channel(source, size)...)
 		}
 		labels := make([]int64, batch)
 		for i := range labels {

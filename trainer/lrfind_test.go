@@ -1,17 +1,16 @@
 package trainer
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	torch "github.com/wangkuiyi/gotorch"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // What scripts/golden/trainer_lrfind.py wrote.
@@ -23,17 +22,10 @@ type goldenFind struct {
 
 func readGoldenFind(t *testing.T) (curves map[string]goldenFind, batch, size, cells, batches int) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/lrfind.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g struct {
+	g := testdata.Golden[struct {
 		Batch, Size, Cells, Batches int
 		Plain, Relu, Batchnorm      goldenFind
-	}
-	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatal(err)
-	}
+	}](t, "testdata/lrfind.json")
 	return map[string]goldenFind{"plain": g.Plain, "relu": g.Relu, "batchnorm": g.Batchnorm}, g.Batch, g.Size, g.Cells, g.Batches
 }
 
@@ -94,17 +86,7 @@ func TestFinderEqualsFastai(t *testing.T) {
 				t.Fatal(err)
 			}
 			recipe.ReLU, recipe.BatchNorm, recipe.Schedule = network != "plain", network == "batchnorm", Flat
-			model, err := newModel(recipe, 4)
-			if err != nil {
-				t.Fatal(err)
-			}
-			source := congruential(1)
-			for _, p := range model.Named() {
-				if !p.Buffer {
-					fill(t, p.Name, p.Tensor, &source)
-				}
-			}
-			toDevice(model, torch.CPU)
+			model, source := goldenNetwork(t, recipe, 4)
 			optimizer := newOptimizer(model, recipe)
 			defer optimizer.Close()
 			xs, labels := make([]torch.Tensor, batches), make([]torch.Tensor, batches)

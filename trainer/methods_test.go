@@ -1,15 +1,14 @@
 package trainer
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
 	torch "github.com/wangkuiyi/gotorch"
 	"github.com/wangkuiyi/gotorch/nn"
 
+	"github.com/wangkuiyi/orrery/internal/testdata"
 	"github.com/wangkuiyi/orrery/models"
 )
 
@@ -30,26 +29,7 @@ type goldenMethods struct {
 
 func readMethods(t *testing.T) goldenMethods {
 	t.Helper()
-	text, err := os.ReadFile("testdata/methods.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var g goldenMethods
-	if err := json.Unmarshal(text, &g); err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// uniform is the script's hash of i and k, a number in [0, 1).
-func uniform(i, k int) float64 {
-	h := uint32(i)*0x9E3779B9 + uint32(k)*0x85EBCA6B + 1
-	h ^= h >> 16
-	h *= 0x85EBCA6B
-	h ^= h >> 13
-	h *= 0xC2B2AE35
-	h ^= h >> 16
-	return float64(h>>8) / (1 << 24)
+	return testdata.Golden[goldenMethods](t, "testdata/methods.json")
 }
 
 // draw is the script's tensor number k, in [-1, 1).
@@ -60,7 +40,7 @@ func draw(k int, shape ...int64) torch.Tensor {
 	}
 	v := make([]float32, n)
 	for i := range v {
-		v[i] = float32(2*uniform(i, k) - 1)
+		v[i] = float32(2*testdata.Uniform(i, k) - 1)
 	}
 	return torch.NewTensor(v).View(shape...)
 }

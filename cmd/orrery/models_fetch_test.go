@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,30 +11,13 @@ import (
 // wheel writes a package of the name and version with one file in it.
 func wheel(t *testing.T, dir, name, version, member, content string) {
 	t.Helper()
-	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s-py3-none-any.whl", name, version)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z := zip.NewWriter(f)
 	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
-	for path, text := range map[string]string{
+	zipFile(t, filepath.Join(dir, fmt.Sprintf("%s-%s-py3-none-any.whl", name, version)), map[string]string{
 		member:            content,
 		info + "METADATA": fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version),
 		info + "WHEEL":    "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 		info + "RECORD":   "",
-	} {
-		w, err := z.Create(path)
-		if err == nil {
-			_, err = w.Write([]byte(text))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
 // TestModelsFetch has the real pip take packages from a folder in place of the index.

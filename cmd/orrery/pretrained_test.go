@@ -72,13 +72,20 @@ func TestPretrainedThatIsNone(t *testing.T) {
 // hostile writes a file in torch.save's form whose pickle has os.system run the command.
 func hostile(t *testing.T, path, command string) {
 	t.Helper()
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(command)))
+	zipFile(t, path, map[string]string{"x/data.pkl": "\x80\x02cposix\nsystem\nX" + string(length) + command + "\x85R.", "x/version": "3\n"})
+}
+
+// zipFile writes an archive of texts by name, uncompressed as torch.save's are.
+func zipFile(t *testing.T, path string, members map[string]string) {
+	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	z := zip.NewWriter(f)
-	for name, text := range map[string]string{"x/data.pkl": "\x80\x02cposix\nsystem\nX" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(command)))) + command + "\x85R.", "x/version": "3\n"} {
+	for name, text := range members {
 		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
 		if err == nil {
 			_, err = w.Write([]byte(text))
