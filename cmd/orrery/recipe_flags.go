@@ -1,9 +1,8 @@
 package main
 
 import (
-	"strings"
-
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 

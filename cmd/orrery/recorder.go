@@ -92,7 +92,7 @@ type seeing struct {
 	watchers    []trainer.Watcher
 	activations *report.ActivationRecorder // nil unless asked for
 	painter     *batchPainter              // nil where another process writes
-	stopPage    func()
+	stopPage    func()                     // does nothing without --watch
 	log         *slog.Logger
 }
 
@@ -141,6 +141,7 @@ func (s *seeing) openPage(c *cli.Context, dir string) error {
 		return errors.Join(err, server.Close())
 	}
 	s.stopPage = func() {
+		time.Sleep(2 * pageEvery) // so that the last file written is seen on the page
 		cancel()
 		if err := errors.Join(<-ended, server.Close()); err != nil {
 			fmt.Fprintf(c.App.ErrWriter, "watch: %v\n", err)
@@ -160,14 +161,6 @@ func (s *seeing) finishLayers() {
 	if err := s.activations.Close(); err != nil {
 		s.log.Warn("the activation statistics were not written", "reason", err)
 	}
-}
-
-// close ends the page, a moment after the last file was written so that it is seen there.
-func (s *seeing) close(c *cli.Context) {
-	if s.painter != nil && c.Bool("watch") {
-		time.Sleep(2 * pageEvery)
-	}
-	s.stopPage()
 }
 
 // writeRecords writes what other tools read of a finished run: TensorBoard's event

@@ -164,7 +164,7 @@ func (j *training) runOn(c *cli.Context, set *data.Dataset, pictures data.Pictur
 	if err != nil {
 		return nil, err
 	}
-	defer seen.close(c)
+	defer seen.stopPage()
 	watchers = append(watchers, seen.watchers...)
 	result, err = trainer.Fit(c.Context, j.recipe, set, trainer.Options{
 		Run: folder, Pictures: pictures, Resume: j.checkpoint, CarryFrom: j.carryFrom, Watchers: watchers, Log: log,
