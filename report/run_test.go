@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,5 +178,24 @@ func TestThinKeepsEndsAndPeaks(t *testing.T) {
 	}
 	if got := Thin(values[:5], 5); len(got) != 5 {
 		t.Errorf("a short series lost points: %v", got)
+	}
+}
+
+// However many epochs a run has, its curves have few points, and the best epoch is one of them.
+func TestCurvesOfManyEpochsAreThin(t *testing.T) {
+	r := &Run{}
+	for i := range 30_000 {
+		r.Steps = append(r.Steps, Step{Step: i, Epoch: i / 10, Loss: float64(i % 7)})
+	}
+	for i := range 3_000 {
+		r.History = append(r.History, Epoch{Epoch: i, ValidLoss: math.Abs(float64(i-1_234)) + 1})
+	}
+	l := r.lossSeries(1200)
+	if n := len(l.x); n < 600 || n > 1300 {
+		t.Errorf("%d points, want about 1200", n)
+	}
+	best := slices.Index(l.validY, 1)
+	if best < 0 || l.validX[best] != 12_349 {
+		t.Errorf("the best epoch is not drawn at its last step, 12349")
 	}
 }

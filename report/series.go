@@ -27,23 +27,40 @@ func (r *Run) lossSeries(limit int) lossCurves {
 	for i, s := range r.Steps {
 		raw[i] = s.Loss
 	}
-	always := make([]int, 0, len(ends))
-	for _, i := range ends {
-		always = append(always, i)
+	epochs := r.shownEpochs(limit / 2)
+	always := make([]int, 0, len(epochs))
+	for _, e := range epochs {
+		if i, ok := ends[e.Epoch]; ok {
+			always = append(always, i)
+		}
 	}
-	l.kept = Thin(raw, limit, always...)
+	l.kept = Thin(raw, limit-len(always), always...)
 	for _, i := range l.kept {
 		s := r.Steps[i]
 		l.x = append(l.x, float64(s.Step))
 		l.raw, l.smoothed = append(l.raw, s.Loss), append(l.smoothed, s.SmoothedLoss)
 	}
-	for _, e := range r.History {
+	for _, e := range epochs {
 		if i, ok := ends[e.Epoch]; ok {
 			l.validX = append(l.validX, float64(r.Steps[i].Step))
 			l.validY = append(l.validY, e.ValidLoss)
 		}
 	}
 	return l
+}
+
+// shownEpochs are at most about limit of the epochs that ended, among them those with the lowest and the
+// highest validation loss.
+func (r *Run) shownEpochs(limit int) []Epoch {
+	losses := make([]float64, len(r.History))
+	for i, e := range r.History {
+		losses[i] = e.ValidLoss
+	}
+	var shown []Epoch
+	for _, i := range Thin(losses, limit) {
+		shown = append(shown, r.History[i])
+	}
+	return shown
 }
 
 // epochEnds maps an epoch to the index of its last step.

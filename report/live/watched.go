@@ -174,6 +174,9 @@ func (w *watched) addStep(s report.Step) {
 			ends = append(ends, i-1)
 		}
 	}
+	if len(ends) > keepSteps/4 { // epochs of a few steps
+		ends = nil
+	}
 	kept := report.Thin(losses, keepSteps/2, ends...)
 	thin := make([]report.Step, len(kept), keepSteps+1)
 	for i, k := range kept {

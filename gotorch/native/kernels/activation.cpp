@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "moments.h"
 #include "parallel.h"
 
 namespace gotorch::kernels {
@@ -21,19 +22,16 @@ double* row_of(const at::Tensor& out) {
   return out.mutable_data_ptr<double>();
 }
 
-void finish(const std::vector<ValueCounts>& parts, double count, double shift, double* row) {
-  ValueCounts all;
-  for (const ValueCounts& p : parts) {
-    all.sum += p.sum, all.square += p.square, all.near_zero += p.near_zero;
-    for (int b = 0; b < ValueCounts::kSlots; b++) all.bins[b] += p.bins[b];
-  }
-  const double off = all.sum / count;
-  row[0] = shift + off;
-  row[1] = count > 1 ? std::sqrt(std::max(0.0, all.square - all.sum * off) / (count - 1))
-                     : std::numeric_limits<double>::quiet_NaN();
-  row[2] = static_cast<double>(all.near_zero) / count;
-  for (int b = 0; b < kBins; b++) row[3 + b] = static_cast<double>(all.bins[b]);
-  row[3 + kBins - 1] += static_cast<double>(all.bins[kBins]);  // exactly 10
+// Parts of the values on all threads; task gets its part's first value, their number and its counts.
+template <class Task>
+void observe_parts(ptrdiff_t values, int unit, std::vector<ValueCounts>* parts, Task task) {
+  const int count = values < 16384 ? 1 : threads();
+  parts->assign(count, {});
+  parallel(count, [&](int i) {
+    const ptrdiff_t first = values / unit * i / count * unit;
+    const ptrdiff_t last = values / unit * (i + 1) / count * unit;
+    if (last > first) task(first, last - first, &(*parts)[i]);
+  });
 }
 
 // libtorch's operations, on any device.
@@ -55,31 +53,61 @@ void activation_statistics(const at::Tensor& t, const at::Tensor& out) {
                    t.layout() == at::kStrided && !t.is_neg() && t.is_non_overlapping_and_dense();
   if (!own) return general(t, out);
   // The values alone matter, not their order. Nothing is written to them without relu.
-  observe_stage(const_cast<float*>(t.const_data_ptr<float>()), t.numel(), 1, false, nullptr,
-                nullptr, out, {});
+  std::vector<ValueCounts> parts;
+  observe_values(const_cast<float*>(t.const_data_ptr<float>()), t.numel(), false, &parts);
+  write_statistics(parts, out);
 }
 
-void observe_stage(float* raw, ptrdiff_t pixels, int channels, bool relu, const float* scale,
-                   const float* offset, const at::Tensor& conv, const at::Tensor& norm) {
-  const ptrdiff_t values = pixels * channels;
-  const bool want_norm = norm.defined() && scale != nullptr;
-  const int parts = values < 16384 ? 1 : threads();
-  std::vector<ValueCounts> of_conv(parts), of_norm(parts);
-  // Any value of the tensor keeps the sums of squares free of cancellation; a BatchNorm has a mean
-  // of the order of its deviation or less.
-  const float shift = raw[0];
-  parallel(parts, [&](int i) {
-    Observe o{};
-    const ptrdiff_t first = pixels * i / parts;
-    o.pixels = pixels * (i + 1) / parts - first, o.channels = channels;
-    o.raw = raw + first * channels, o.relu = relu, o.shift = shift;
-    o.scale = scale, o.offset = offset;
-    if (conv.defined()) o.conv = &of_conv[i];
-    if (want_norm) o.norm = &of_norm[i];
-    kernels().observe(o);
+void write_statistics(const std::vector<ValueCounts>& parts, const at::Tensor& out) {
+  double* row = row_of(out);
+  Moments all;
+  double near_zero = 0;
+  std::fill(row, row + kStatistics, 0.0);
+  for (const ValueCounts& p : parts) {
+    if (p.values == 0) continue;
+    const double count = static_cast<double>(p.values), off = p.sum / count;
+    all.join({count, p.shift + off, std::max(0.0, p.square - p.sum * off)});
+    near_zero += static_cast<double>(p.near_zero);
+    for (int b = 0; b < kBins; b++) row[3 + b] += static_cast<double>(p.bins[b]);
+  }
+  row[0] = all.mean;
+  row[1] = all.count > 1 ? std::sqrt(all.squares / (all.count - 1))
+                         : std::numeric_limits<double>::quiet_NaN();
+  row[2] = near_zero / all.count;
+}
+
+// Any value of a part keeps its sums of squares free of cancellation.
+void observe_values(float* raw, ptrdiff_t values, bool relu, std::vector<ValueCounts>* parts) {
+  observe_parts(values, 1, parts, [&](ptrdiff_t first, ptrdiff_t count, ValueCounts* counts) {
+    counts->shift = raw[first];
+    kernels().observe({raw + first, count, relu, 1, nullptr, nullptr, counts});
   });
-  if (conv.defined()) finish(of_conv, static_cast<double>(values), shift, row_of(conv));
-  if (want_norm) finish(of_norm, static_cast<double>(values), 0, row_of(norm));
+}
+
+// A BatchNorm has a mean of the order of its deviation or less: its sums need no shift.
+void observe_norm(float* raw, ptrdiff_t pixels, int channels, const float* scale,
+                  const float* offset, std::vector<ValueCounts>* parts) {
+  std::vector<float> scale4(channels + kObserved), offset4(channels + kObserved);
+  for (int i = 0; i < channels + kObserved; i++)
+    scale4[i] = 4 * scale[i % channels], offset4[i] = 4 * offset[i % channels];
+  observe_parts(pixels * channels, channels, parts,
+                [&](ptrdiff_t first, ptrdiff_t count, ValueCounts* counts) {
+                  kernels().observe({raw + first, count, false, channels, scale4.data(),
+                                     offset4.data(), counts});
+                });
+}
+
+void observe_block(const Forward& t, ValueCounts* counts) {
+  const ConvShape& q = t.shape;
+  const Block& b = t.block;
+  const ptrdiff_t row = static_cast<ptrdiff_t>(q.ow()) * q.k, image = q.oh() * row;
+  float* first = t.out + b.n0 * image + b.r0 * row;
+  if (counts->values == 0) counts->shift = *first;
+  // Whole images lie one behind the other.
+  const bool whole = b.rows() == q.oh();
+  const ptrdiff_t values = whole ? b.images() * image : b.rows() * row;
+  for (int i = 0; i < (whole ? 1 : b.images()); i++)
+    kernels().observe({first + i * image, values, t.relu, 1, nullptr, nullptr, counts});
 }
 
 }  // namespace gotorch::kernels

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "kernels.h"
 
 namespace gotorch::kernels {
@@ -17,10 +19,17 @@ constexpr int kStatistics = 3 + kBins;
 // A value within rounding of a bin's edge may count in the neighbour of where torch.histc has it.
 void activation_statistics(const at::Tensor& t, const at::Tensor& out);
 
-// Takes the rows of a convolution whose result raw (NHWC, pixels x channels) was kept from before its
-// ReLU, and of the BatchNorm value*scale + offset behind that; relu: raw is made max(raw, 0) on the
-// way. norm is ignored without scale. Either row may be undefined.
-void observe_stage(float* raw, ptrdiff_t pixels, int channels, bool relu, const float* scale,
-                   const float* offset, const at::Tensor& conv, const at::Tensor& norm);
+// Counts of values by several threads; then the row of them all.
+void write_statistics(const std::vector<ValueCounts>& parts, const at::Tensor& out);
+
+// Counts dense values on all threads; relu: they are made max(value, 0) on the way.
+void observe_values(float* raw, ptrdiff_t values, bool relu, std::vector<ValueCounts>* parts);
+
+// The same of the BatchNorm raw*scale + offset, NHWC, without a write.
+void observe_norm(float* raw, ptrdiff_t pixels, int channels, const float* scale,
+                  const float* offset, std::vector<ValueCounts>* parts);
+
+// The same of the block that t has written, all panels of it, on the calling thread: counts grows.
+void observe_block(const Forward& t, ValueCounts* counts);
 
 }  // namespace gotorch::kernels

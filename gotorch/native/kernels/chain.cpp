@@ -137,7 +137,8 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
   ForwardArgs f{};
   f.shape = q, f.input = input_of(x, producer), f.weight = weight_of(q, s.weight);
   f.bias = data(bias), f.relu = relu_first(s.order), f.out = result.raw.mutable_data_ptr<float>();
-  f.keep_negative = f.relu && s.observed();
+  std::vector<ValueCounts> observed;
+  if (s.observe_conv.defined()) f.observed = &observed;
   if (state.batch_statistics) f.mean = &mean, f.variance = &variance;
   *finished = finish && !state.batch_statistics && !s.observed();
   if (*finished) {
@@ -156,10 +157,12 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
       move_running(s.running_var, s.momentum, variance, count / (count - 1));
     }
   }
-  if (s.observed())
-    observe_stage(f.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), q.k, f.relu,
-                  state.norm() ? state.scale.data() : nullptr,
-                  state.norm() ? state.offset.data() : nullptr, s.observe_conv, s.observe_norm);
+  if (s.observe_conv.defined()) write_statistics(observed, s.observe_conv);
+  if (s.observe_norm.defined() && state.norm()) {
+    observe_norm(f.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), q.k, state.scale.data(),
+                 state.offset.data(), &observed);
+    write_statistics(observed, s.observe_norm);
+  }
   return result;
 }
 

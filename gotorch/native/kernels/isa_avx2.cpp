@@ -34,6 +34,39 @@ struct Avx2 {
   static GOTORCH_INLINE V keep_positive(V d, V by) {
     return _mm256_and_ps(d, _mm256_cmp_ps(by, zero(), _CMP_GT_OQ));
   }
+
+  // For histogram.h.
+  using U = __m256i;
+  static GOTORCH_INLINE U none() { return _mm256_setzero_si256(); }
+  // What does not fit an int becomes one with the highest bit set, and a shift by so much gives 0.
+  static GOTORCH_INLINE U hot(V v) {
+    return _mm256_sllv_epi32(_mm256_set1_epi32(1), _mm256_cvttps_epi32(_mm256_floor_ps(v)));
+  }
+  static GOTORCH_INLINE U hot_high(V v) {
+    const V in = _mm256_cmp_ps(v, set(40), _CMP_LE_OQ);
+    return _mm256_and_si256(_mm256_castps_si256(in), hot(_mm256_min_ps(sub(v, set(32)), set(7))));
+  }
+  static GOTORCH_INLINE U carry(U* a, U b, U c) {
+    const U sum = _mm256_xor_si256(*a, b);
+    const U carries = _mm256_or_si256(_mm256_and_si256(*a, b), _mm256_and_si256(sum, c));
+    *a = _mm256_xor_si256(sum, c);
+    return carries;
+  }
+  static GOTORCH_INLINE bool any(U u) { return !_mm256_testz_si256(u, u); }
+  static GOTORCH_INLINE int count(U u, int bit) {
+    const __m256 highest = _mm256_castsi256_ps(_mm256_slli_epi32(u, 31 - bit));
+    return __builtin_popcount(_mm256_movemask_ps(highest));
+  }
+  static GOTORCH_INLINE int total(U u) {
+    int t[W], sum = 0;
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(t), u);
+    for (int x : t) sum += x;
+    return sum;
+  }
+  static GOTORCH_INLINE U at_most(V v, V x, U n) {
+    return _mm256_sub_epi32(n, _mm256_castps_si256(_mm256_cmp_ps(v, x, _CMP_LE_OQ)));
+  }
+  static GOTORCH_INLINE V max(V a, V b) { return _mm256_max_ps(a, b); }
 };
 
 // 16 registers: 6 pixels x 2 vectors, 2 weights, 1 broadcast; or, for few channels, 10 x 1.

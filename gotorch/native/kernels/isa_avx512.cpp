@@ -35,6 +35,40 @@ struct Avx512 {
   static GOTORCH_INLINE V keep_positive(V d, V by) {
     return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(by, zero(), _CMP_GT_OQ), d);
   }
+
+  // For histogram.h.
+  using U = __m512i;
+  static GOTORCH_INLINE U none() { return _mm512_setzero_si512(); }
+  // What does not fit an int becomes one with the highest bit set, and a shift by so much gives 0.
+  static GOTORCH_INLINE U hot(V v) {
+    return _mm512_sllv_epi32(
+        _mm512_set1_epi32(1),
+        _mm512_cvt_roundps_epi32(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+  }
+  static GOTORCH_INLINE U hot_high(V v) {
+    const __mmask16 in = _mm512_cmp_ps_mask(v, set(40), _CMP_LE_OQ);
+    return _mm512_maskz_mov_epi32(in, hot(_mm512_min_ps(sub(v, set(32)), set(7))));
+  }
+  static GOTORCH_INLINE U carry(U* a, U b, U c) {
+    const U carries = _mm512_ternarylogic_epi32(*a, b, c, 0xe8);
+    *a = _mm512_ternarylogic_epi32(*a, b, c, 0x96);
+    return carries;
+  }
+  static GOTORCH_INLINE bool any(U u) { return _mm512_test_epi32_mask(u, u) != 0; }
+  static GOTORCH_INLINE int count(U u, int bit) {
+    return __builtin_popcount(_mm512_test_epi32_mask(u, _mm512_set1_epi32(1 << bit)));
+  }
+  static GOTORCH_INLINE int total(U u) {
+    int t[W], sum = 0;
+    _mm512_storeu_si512(t, u);
+    for (int x : t) sum += x;
+    return sum;
+  }
+  static GOTORCH_INLINE U at_most(V v, V x, U n) {
+    return _mm512_mask_sub_epi32(n, _mm512_cmp_ps_mask(v, x, _CMP_LE_OQ), n,
+                                 _mm512_set1_epi32(-1));
+  }
+  static GOTORCH_INLINE V max(V a, V b) { return _mm512_max_ps(a, b); }
 };
 
 // Vectors of eight for layers with up to eight channels.

@@ -26,6 +26,29 @@ struct Portable {
   // NaN stays NaN, as torch.relu has it.
   static V max0(V a) { return a <= zero() ? zero() : a; }
   static V keep_positive(V d, V by) { return by > zero() ? d : zero(); }
+
+  // For histogram.h.
+  typedef unsigned U __attribute__((vector_size(16)));
+  static U none() { return U{0, 0, 0, 0}; }
+  static U hot(V v) {
+    const auto in = (v >= zero()) & (v < set(32));
+    const U bin = __builtin_convertvector(in ? v : zero(), U);
+    return in ? U{1, 1, 1, 1} << bin : none();
+  }
+  static U hot_high(V v) {
+    const V bin = v - set(32);
+    return v <= set(40) ? hot(bin < set(7) ? bin : set(7)) : none();
+  }
+  static U carry(U* a, U b, U c) {
+    const U sum = *a ^ b, carries = (*a & b) | (sum & c);
+    *a = sum ^ c;
+    return carries;
+  }
+  static bool any(U u) { return (u[0] | u[1] | u[2] | u[3]) != 0; }
+  static int total(U u) { return static_cast<int>(u[0] + u[1] + u[2] + u[3]); }
+  static int count(U u, int bit) { return total(u >> bit & U{1, 1, 1, 1}); }
+  static U at_most(V v, V x, U n) { return n + (v <= x ? U{1, 1, 1, 1} : none()); }
+  static V max(V a, V b) { return a > b ? a : b; }
 };
 
 int width(int) { return 8; }

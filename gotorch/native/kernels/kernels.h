@@ -117,22 +117,24 @@ struct ReduceGradient {
 
 // What is counted of activations; see activation.h. sum and square are of value - shift.
 struct ValueCounts {
-  static constexpr int kSlots = 42;  // bins of 1/4 from 0 on, exactly 10, all else
+  float shift = 0;
+  long long values = 0;
   double sum = 0, square = 0;
   long long near_zero = 0;
-  long long bins[kSlots] = {};
+  long long bins[40] = {};
 };
 
-// One pass over NHWC data: conv counts raw, then a ReLU in place if there is one, then norm counts
-// raw*scale + offset. A null is not wanted.
+// One pass over dense values, added to counts: raw, then a ReLU in place if there is one; or, with scale4, the
+// BatchNorm raw*scale + offset of whole pixels (NHWC). scale4 and offset4 are 4 times those, repeated until
+// there are channels + kObserved of them.
+constexpr int kObserved = 256;
 struct Observe {
-  ptrdiff_t pixels;
-  int channels;
   float* raw;
+  ptrdiff_t values;
   bool relu;
-  const float *scale, *offset;
-  float shift;  // of conv's sums; norm's is 0
-  ValueCounts *conv, *norm;
+  int channels;
+  const float *scale4, *offset4;
+  ValueCounts* counts;
 };
 
 struct KernelTable {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "activation.h"
 #include "moments.h"
 #include "parallel.h"
 #include "recycle.h"
@@ -116,6 +117,9 @@ void forward_layer(const ForwardArgs& a) {
   const bool stats = a.mean != nullptr;
   BlockSums means(stats ? c.blocks.size() : 0, q.k), squares(stats ? c.blocks.size() : 0, q.k);
   const int units = c.units(), tasks = std::min(parts, units);
+  // A whole block's values are looked at while they are in cache.
+  const bool observed = a.observed && c.groups == 1;
+  if (observed) a.observed->resize(tasks);
   parallel(tasks, [&](int t) {
     std::vector<ptrdiff_t> segment(segments(q, width));
     int packed = -1;
@@ -132,12 +136,15 @@ void forward_layer(const ForwardArgs& a) {
       f.shape = q, f.block = b, f.width = width;
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
       f.x = x, f.segment = segment.data(), f.weight = weight.get(), f.bias = bias.data();
-      f.relu = a.relu, f.keep_negative = a.keep_negative, f.out = a.out;
+      f.relu = a.relu, f.keep_negative = a.relu && a.observed, f.out = a.out;
       if (stats) f.mean = means.of(i), f.squares = squares.of(i);
       f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
       isa.forward(f);
+      if (observed) observe_block(f, &(*a.observed)[t]);
     }
   });
+  if (a.observed && !observed)
+    observe_values(a.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow() * q.k, a.relu, a.observed);
   if (!stats) return;
   a.mean->assign(q.k, 0.0), a.variance->assign(q.k, 0.0);
   for (int k = 0; k < q.k; k++) {

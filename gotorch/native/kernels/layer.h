@@ -24,7 +24,7 @@ struct ForwardArgs {
   PackWeight weight;
   const float* bias;  // k floats or null
   bool relu;
-  bool keep_negative;                      // see Forward
+  std::vector<ValueCounts>* observed;      // gets the statistics of out from before its ReLU, or null
   float* out;                              // NHWC
   std::vector<double>*mean, *variance;     // of out per channel (variance biased), or null
   const float *scale, *offset, *residual;  // inference only, or null; scale, offset as Channels

@@ -58,11 +58,23 @@ struct ForwardEpilogue {
   }
 
   // finish with the ReLU left to the pass that observes; the statistics are the same to the bit.
-  void finish_observed(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
-    for (int p = 0; p < count; p++)
-      for (int v = 0; v < N; v++) put(acc[p][v], y[p] + channel + v * I::W, channel + v * I::W);
+  GOTORCH_INLINE void finish_observed(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
+    if (count == P && valid >= N * I::W) {
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < N; v++) I::store(t.out + y[p] + channel + v * I::W, acc[p][v]);
+    } else {
+      V copy[P][N];
+      for (int p = 0; p < P; p++)
+        for (int v = 0; v < N; v++) copy[p][v] = acc[p][v];
+      for (int p = 0; p < count; p++)
+        for (int v = 0; v < N; v++) put(copy[p][v], y[p] + channel + v * I::W, channel + v * I::W);
+    }
     if (!t.mean) return;
+#pragma GCC unroll 32
     for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
       for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
     collect(acc, count);
   }

@@ -1,107 +1,113 @@
-// Statistics of activations: sums in vectors, then one increment a value.
+// Statistics of activations, in one pass over memory.
 #pragma once
 
-#include <algorithm>
-
-#include "micro_kernel.h"
+#include "histogram.h"
 
 namespace gotorch::kernels {
 
-// Values looked at together: they stay in the first-level cache between the sums and the bins.
-constexpr int kObserved = 512;
-
-// The bin of every value of a chunk. Loops over a fixed count of plain arrays, so that the compiler
-// takes vectors.
-GOTORCH_INLINE void bins_of(const float* v, int (&bin)[kObserved]) {
-  for (int i = 0; i < kObserved; i++) {
-    float t = v[i] * 4;  // exact
-    t = t >= 0 ? t : 41.0f;
-    t = t <= 40 ? t : 41.0f;
-    bin[i] = static_cast<int>(t);
-  }
-}
-
-GOTORCH_INLINE int count_near_zero(const float* v) {
-  int count = 0;
-  for (int i = 0; i < kObserved; i++) count += v[i] <= 0.05f ? 1 : 0;
-  return count;
-}
-
-// One chunk's values into counts. Four tables in turn: two values of one bin that follow each other
-// do not wait for each other.
+// What is counted of values times 4: a bin is a quarter wide.
 template <class I>
-GOTORCH_INLINE void observe_chunk(const float* v, int count, float shift, int (*tables)[4][48],
-                                  ValueCounts* counts) {
-  typename I::V sum = I::zero(), square = I::zero();
-  const typename I::V about = I::set(shift);
-  float padded[kObserved];
-  if (count < kObserved) {
-    std::copy(v, v + count, padded);
-    std::fill(padded + count, padded + kObserved, shift);  // adds nothing to the sums
-    v = padded;
+struct Counter {
+  using V = typename I::V;
+  static constexpr int kWords = Histogram<I>::kWords, kValues = kWords * I::W;
+  Histogram<I> low, high;  // bins 0 to 31, 32 to 39
+  typename I::U near_zero;
+  double sum[I::W] = {}, square[I::W] = {};  // of 4 * (value - shift)
+
+  // The compiler's own would not be for the instruction set.
+  GOTORCH_INLINE Counter() : near_zero(I::none()) {}
+
+  // Takes kWords vectors value(i).
+  template <class Value>
+  GOTORCH_INLINE void take(Value value, ValueCounts* counts) {
+    V sums[4], squares[4], largest = I::zero();
+    for (int i = 0; i < 4; i++) sums[i] = squares[i] = I::zero();
+    const V about = I::set(4 * counts->shift), limit = I::set(4 * 0.05f);
+    low.add([&](int i) __attribute__((always_inline)) {
+      const V v = value(i), d = I::sub(v, about);
+      near_zero = I::at_most(v, limit, near_zero);
+      largest = I::max(v, largest);
+      sums[i % 4] = I::add(sums[i % 4], d);
+      squares[i % 4] = I::fma(d, d, squares[i % 4]);
+      return I::hot(v);
+    });
+    add_to_double<I>(sum, I::add(I::add(sums[0], sums[1]), I::add(sums[2], sums[3])));
+    add_to_double<I>(square,
+                     I::add(I::add(squares[0], squares[1]), I::add(squares[2], squares[3])));
+    if (I::any(I::at_most(I::set(32), largest, I::none())))
+      high.add([&](int i) __attribute__((always_inline)) { return I::hot_high(value(i)); });
+    if (low.times == Histogram<I>::kFull) flush(counts);
   }
-  for (int i = 0; i < kObserved; i += I::W) {
-    const typename I::V d = I::sub(I::load(v + i), about);
-    sum = I::add(sum, d);
-    square = I::fma(d, d, square);
+
+  void flush(ValueCounts* counts) {
+    low.flush(counts->bins, 32), high.flush(counts->bins + 32, 8);
+    counts->near_zero += I::total(near_zero);
+    near_zero = I::none();
+    for (int i = 0; i < I::W; i++) {
+      counts->sum += sum[i] / 4, counts->square += square[i] / 16;
+      sum[i] = square[i] = 0;
+    }
   }
-  float s[I::W], q[I::W];
-  I::store(s, sum), I::store(q, square);
-  for (int i = 0; i < I::W; i++) counts->sum += s[i], counts->square += q[i];
-  int bin[kObserved];
-  bins_of(v, bin);
-  counts->near_zero += count_near_zero(v);
-  if (count < kObserved && shift <= 0.05f) counts->near_zero -= kObserved - count;
-  int i = 0;
-  for (; i + 4 <= count; i += 4) {
-    (*tables)[0][bin[i]]++;
-    (*tables)[1][bin[i + 1]]++;
-    (*tables)[2][bin[i + 2]]++;
-    (*tables)[3][bin[i + 3]]++;
-  }
-  for (; i < count; i++) (*tables)[0][bin[i]]++;
+};
+
+// One value that fills no vector.
+template <class I>
+GOTORCH_INLINE void observe_value(float v, ValueCounts* counts) {
+  counts->near_zero += v <= 0.05f;
+  if (v >= 0 && v <= 10) counts->bins[v < 10 ? static_cast<int>(v * 4) : 39]++;
+  const double d = static_cast<double>(v) - counts->shift;
+  counts->sum += d, counts->square += d * d;
 }
 
-inline void add_tables(const int (&tables)[4][48], ValueCounts* counts) {
-  for (int b = 0; b < ValueCounts::kSlots; b++)
-    for (int t = 0; t < 4; t++) counts->bins[b] += tables[t][b];
+// Values as they are: counted, then through the ReLU.
+template <class I>
+GOTORCH_INLINE void observe_raw(const Observe& t) {
+  Counter<I> counter;
+  const typename I::V four = I::set(4);
+  ptrdiff_t at = 0;
+  for (; at + Counter<I>::kValues <= t.values; at += Counter<I>::kValues) {
+    float* v = t.raw + at;
+    counter.take(
+        [&](int i) __attribute__((always_inline)) { return I::mul(I::load(v + i * I::W), four); },
+        t.counts);
+    if (!t.relu) continue;
+    for (int i = 0; i < Counter<I>::kValues; i += I::W) I::store(v + i, I::max0(I::load(v + i)));
+  }
+  counter.flush(t.counts);
+  for (; at < t.values; at++) {
+    float& v = t.raw[at];
+    observe_value<I>(v, t.counts);
+    if (t.relu) v = v < 0 ? 0 : v;
+  }
+}
+
+// The BatchNorm's values raw*scale + offset, of which nothing is written.
+template <class I>
+GOTORCH_INLINE void observe_norm(const Observe& t) {
+  Counter<I> counter;
+  ptrdiff_t at = 0;
+  int channel = 0;
+  for (; at + Counter<I>::kValues <= t.values; at += Counter<I>::kValues) {
+    const float *v = t.raw + at, *a = t.scale4 + channel, *b = t.offset4 + channel;
+    counter.take(
+        [&](int i) __attribute__((always_inline)) {
+          const int j = i * I::W;
+          return I::fma(I::load(v + j), I::load(a + j), I::load(b + j));
+        },
+        t.counts);
+    channel = (channel + Counter<I>::kValues) % t.channels;
+  }
+  counter.flush(t.counts);
+  for (; at < t.values; at++) {
+    observe_value<I>((t.raw[at] * t.scale4[channel] + t.offset4[channel]) / 4, t.counts);
+    channel = (channel + 1) % t.channels;
+  }
 }
 
 template <class I>
 void observe(const Observe& t) {
-  // Whole pixels a chunk, so that one pattern of scales fits all; a pixel of more channels than a
-  // chunk holds is taken in pieces.
-  const ptrdiff_t values = t.pixels * t.channels;
-  const int wide = std::min(t.channels, kObserved);
-  const int step = t.norm ? (wide < kObserved ? kObserved / wide * wide : kObserved) : kObserved;
-  float scale[kObserved], offset[kObserved], y[kObserved] = {};
-  int conv[4][48] = {}, norm[4][48] = {};
-  const bool fixed = t.norm && t.channels <= kObserved;
-  if (fixed)
-    for (int i = 0; i < step; i++) scale[i] = t.scale[i % wide], offset[i] = t.offset[i % wide];
-  ptrdiff_t flushed = 0;  // the tables hold ints
-  for (ptrdiff_t at = 0; at < values;) {
-    int count = static_cast<int>(std::min<ptrdiff_t>(step, values - at));
-    const int channel = static_cast<int>(at % t.channels);
-    if (t.norm && !fixed) count = std::min(count, t.channels - channel);
-    float* v = t.raw + at;
-    if (t.conv) observe_chunk<I>(v, count, t.shift, &conv, t.conv);
-    if (t.relu)
-      for (int i = 0; i < count; i++) v[i] = v[i] > 0 ? v[i] : (v[i] <= 0 ? 0.0f : v[i]);
-    if (t.norm) {
-      const float* a = fixed ? scale : t.scale + channel;
-      const float* b = fixed ? offset : t.offset + channel;
-      for (int i = 0; i < count; i++) y[i] = v[i] * a[i] + b[i];
-      observe_chunk<I>(y, count, 0, &norm, t.norm);
-    }
-    at += count;
-    if (at - flushed < 1 << 30 && at < values) continue;
-    if (t.conv) add_tables(conv, t.conv);
-    if (t.norm) add_tables(norm, t.norm);
-    std::fill(&conv[0][0], &conv[0][0] + 4 * 48, 0),
-        std::fill(&norm[0][0], &norm[0][0] + 4 * 48, 0);
-    flushed = at;
-  }
+  t.scale4 ? observe_norm<I>(t) : observe_raw<I>(t);
+  t.counts->values += t.values;
 }
 
 }  // namespace gotorch::kernels
