@@ -92,8 +92,8 @@ void observe_norm(float* raw, ptrdiff_t pixels, int channels, const float* scale
     scale4[i] = 4 * scale[i % channels], offset4[i] = 4 * offset[i % channels];
   observe_parts(pixels * channels, channels, parts,
                 [&](ptrdiff_t first, ptrdiff_t count, ValueCounts* counts) {
-                  kernels().observe({raw + first, count, false, channels, scale4.data(),
-                                     offset4.data(), counts});
+                  kernels().observe(
+                      {raw + first, count, false, channels, scale4.data(), offset4.data(), counts});
                 });
 }
 

@@ -65,8 +65,7 @@ struct Avx512 {
     return sum;
   }
   static GOTORCH_INLINE U at_most(V v, V x, U n) {
-    return _mm512_mask_sub_epi32(n, _mm512_cmp_ps_mask(v, x, _CMP_LE_OQ), n,
-                                 _mm512_set1_epi32(-1));
+    return _mm512_mask_sub_epi32(n, _mm512_cmp_ps_mask(v, x, _CMP_LE_OQ), n, _mm512_set1_epi32(-1));
   }
   static GOTORCH_INLINE V max(V a, V b) { return _mm512_max_ps(a, b); }
 };

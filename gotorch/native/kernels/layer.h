@@ -24,9 +24,9 @@ struct ForwardArgs {
   PackWeight weight;
   const float* bias;  // k floats or null
   bool relu;
-  std::vector<ValueCounts>* observed;      // gets the statistics of out from before its ReLU, or null
-  float* out;                              // NHWC
-  std::vector<double>*mean, *variance;     // of out per channel (variance biased), or null
+  std::vector<ValueCounts>* observed;   // gets the statistics of out from before its ReLU, or null
+  float* out;                           // NHWC
+  std::vector<double>*mean, *variance;  // of out per channel (variance biased), or null
   const float *scale, *offset, *residual;  // inference only, or null; scale, offset as Channels
   bool relu_last;
 };
