@@ -164,17 +164,23 @@ func (r *Run) command() string {
 	if r.Result != nil {
 		var words []string
 		if err := json.Unmarshal(r.Result.Extra["command"], &words); err == nil && len(words) > 0 {
-			for i, word := range words {
-				words[i] = quote(printable(word))
-			}
-			return strings.Join(words, " ")
+			return commandLine(words)
 		}
 	}
 	words := []string{"orrery", "train"}
 	if data := valueOf(recipeFacts(r.Recipe), "data"); data != "" {
-		words = append(words, quote(data))
+		words = append(words, data)
 	}
-	return strings.Join(append(words, "--recipe", quote(filepath.Join(r.Dir, "recipe.yaml"))), " ")
+	return commandLine(append(words, "--recipe", filepath.Join(r.Dir, "recipe.yaml")))
+}
+
+// commandLine is a command that a POSIX shell takes apart into words again.
+func commandLine(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = quote(printable(word))
+	}
+	return strings.Join(quoted, " ")
 }
 
 // quote makes one word of a text for a POSIX shell.

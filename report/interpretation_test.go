@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -133,5 +134,40 @@ func TestInterpretRefuses(t *testing.T) {
 	}
 	if _, err := InterpretConfusion([]string{"a", "b"}, [][]int{{1, 2}}); err == nil {
 		t.Error("a matrix that is not square was interpreted")
+	}
+}
+
+// From fastai's probabilities its own confusion matrix, most confused pairs and top losses follow.
+func TestInterpretationEqualsFastai(t *testing.T) {
+	golden := testdata.Golden[struct {
+		Classes       []string
+		Labels        []int
+		Probabilities [][]float64
+		Confusion     [][]int
+		Confused      [][3]any     `json:"most_confused"`
+		TopLosses     [][2]float64 `json:"top_losses"` // index, loss
+	}](t, "../trainer/testdata/interpretation.json")
+	var predictions []Prediction
+	for i, label := range golden.Labels {
+		predictions = append(predictions, Prediction{Path: fmt.Sprint(i), Label: label, Probabilities: golden.Probabilities[i]})
+	}
+	got, err := Interpret(golden.Classes, predictions, len(golden.TopLosses))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(golden.Confusion, got.Confusion); diff != "" {
+		t.Errorf("confusion (-fastai +ours):\n%s", diff)
+	}
+	var confused [][3]any
+	for _, pair := range got.Confused {
+		confused = append(confused, [3]any{pair.Actual, pair.Predicted, float64(pair.Count)})
+	}
+	if diff := cmp.Diff(golden.Confused, confused); diff != "" {
+		t.Errorf("most confused (-fastai +ours):\n%s", diff)
+	}
+	for i, top := range golden.TopLosses {
+		if mine := got.TopLosses[i]; mine.Path != fmt.Sprint(int(top[0])) || math.Abs(mine.Loss-top[1]) > 1e-5 {
+			t.Errorf("top loss %d is %+v, want %v", i, mine, top)
+		}
 	}
 }

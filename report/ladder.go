@@ -12,7 +12,7 @@ import (
 type Ladder struct {
 	Data        string      // where the pictures came from
 	Seeds       []int64     // of the runs of each rung
-	Command     string      // that repeats it
+	Command     []string    // the words of the command that repeats it
 	Environment [][2]string // names and values: device, threads, libtorch, commit, ...
 	Rungs       []Rung
 }
@@ -82,7 +82,7 @@ type rungRow struct {
 }
 
 func (l Ladder) view(dir string) ladderView {
-	v := ladderView{Title: "Ladder: " + l.Data, Command: l.Command, Charts: []Chart{}}
+	v := ladderView{Title: "Ladder: " + l.Data, Command: commandLine(l.Command), Charts: []Chart{}}
 	best := 0
 	for i, r := range l.Rungs {
 		if !(r.Mean() <= l.Rungs[best].Mean()) {

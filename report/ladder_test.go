@@ -18,7 +18,7 @@ func digest(content []byte) string {
 // writeSampleLadder makes six rungs of three seeds, with a run folder for each rung.
 func writeSampleLadder(t testing.TB, dir string) Ladder {
 	t.Helper()
-	l := Ladder{Data: "planets", Seeds: []int64{42, 43, 44}, Command: "orrery ladder planets --seeds 3",
+	l := Ladder{Data: "planets", Seeds: []int64{42, 43, 44}, Command: []string{"orrery", "ladder", "planets", "--seeds", "3"},
 		Environment: [][2]string{{"device", "cpu"}, {"threads", "2"}, {"libtorch", "2.11.0"}}}
 	for i, name := range []string{"plain", "relu", "batchnorm", "one-cycle", "batch-128", "five-epochs"} {
 		a := 0.3 + 0.08*float64(i)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -105,6 +106,41 @@ func TestQuote(t *testing.T) {
 	for word, want := range map[string]string{"planets": "planets", "my photos": "'my photos'", "it's": `'it'\''s'`, "": "''", "a;rm": "'a;rm'"} {
 		if got := quote(word); got != want {
 			t.Errorf("quote(%q) = %s, want %s", word, got, want)
+		}
+	}
+}
+
+// The command on the page of a run and of a ladder is taken apart by a real shell into the words it was given by.
+func TestCommandsSurviveTheShell(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell here")
+	}
+	words := []string{"orrery", "train", "my photos/it's \"new\"", "--lr", "0.003", "$HOME", "a;b&c|d", "*", "\\", "", "-o", "rüns"}
+	dir := writeSample(t, 3, 10, sampleClasses)
+	path := filepath.Join(dir, "result.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as, err := json.Marshal(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`["orrery","train","my photos","--lr","0.003"]`), as, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, command := range map[string]string{"run": r.command(), "ladder": Ladder{Command: words, Rungs: []Rung{{Name: "plain", Accuracies: []float64{0.5}}}}.view(dir).Command} {
+		out, err := exec.CommandContext(t.Context(), shell, "-c", `for word in `+command+`; do printf '%s\n' "$word"; done`).Output() //nolint:gosec // Our own text.
+		if err != nil {
+			t.Fatalf("%s: %s: %v", name, command, err)
+		}
+		if diff := cmp.Diff(words, strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")); diff != "" {
+			t.Errorf("%s: %s (-given +shell):\n%s", name, command, diff)
 		}
 	}
 }

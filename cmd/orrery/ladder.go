@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
@@ -144,7 +143,7 @@ func (l *climb) finish(c *cli.Context) error {
 // report is the ladder as its page shows it.
 func (l *climb) report(c *cli.Context) report.Ladder {
 	page := report.Ladder{
-		Data: l.set.Source, Command: strings.Join(os.Args, " "),
+		Data: l.set.Source, Command: os.Args,
 		Environment: [][2]string{{"libtorch", torch.Library().Torch}, {"threads", strconv.Itoa(torch.NumThreads())}, {"commit", commit}},
 	}
 	for i := range c.Int("seeds") {
