@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"io"
@@ -175,17 +176,13 @@ const dotsPerInch = 160
 
 // save draws a figure of width x height inches as NAME.png and NAME.svg.
 func save(folder, name string, width, height float64, paint func(c draw.Canvas)) error {
-	w, h := vg.Length(width)*vg.Inch, vg.Length(height)*vg.Inch
-	for _, kind := range []struct {
-		ending string
-		canvas canvas
-	}{
-		{".png", vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(w, h), vgimg.UseDPI(dotsPerInch), vgimg.UseBackgroundColor(color.White))}},
-		{".svg", vgsvg.New(w, h)},
-	} {
-		paint(draw.New(kind.canvas))
-		err := whole.Write(filepath.Join(folder, name+kind.ending), func(out io.Writer) error {
-			_, err := kind.canvas.WriteTo(out)
+	for _, ending := range []string{".png", ".svg"} {
+		file, err := painted(ending, width, height, paint)
+		if err != nil {
+			return err
+		}
+		err = whole.Write(filepath.Join(folder, name+ending), func(out io.Writer) error {
+			_, err := out.Write(file)
 			return err
 		})
 		if err != nil {
@@ -193,6 +190,24 @@ func save(folder, name string, width, height float64, paint func(c draw.Canvas))
 		}
 	}
 	return nil
+}
+
+// painted is a figure of width x height inches as the content of a file with that ending, .png or .svg.
+func painted(ending string, width, height float64, paint func(c draw.Canvas)) ([]byte, error) {
+	w, h := vg.Length(width)*vg.Inch, vg.Length(height)*vg.Inch
+	var on canvas
+	switch ending {
+	case ".png":
+		on = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(w, h), vgimg.UseDPI(dotsPerInch), vgimg.UseBackgroundColor(color.White))}
+	case ".svg":
+		on = vgsvg.New(w, h)
+	default:
+		return nil, fmt.Errorf("a plot's file ends in .png or .svg, not in %q", ending)
+	}
+	paint(draw.New(on))
+	var file bytes.Buffer
+	_, err := on.WriteTo(&file)
+	return file.Bytes(), err
 }
 
 // margin leaves white space around a plot's drawing.

@@ -60,6 +60,12 @@ func TrainingLoader(r Recipe, set *data.Dataset, pictures augment.Source) (*augm
 	return loader(r, set, pictures, train, augment.LoaderOptions{BatchSize: r.BatchSize, Train: true, OnSkip: func(int, error) {}})
 }
 
+// EvaluationLoader makes batches of the pictures of these indices as validation
+// sees them. The caller closes it.
+func EvaluationLoader(r Recipe, set *data.Dataset, pictures augment.Source, indices []int) (*augment.Loader, error) {
+	return loader(r, set, pictures, indices, augment.LoaderOptions{BatchSize: r.BatchSize, OnSkip: func(int, error) {}})
+}
+
 // Explain follows one picture of the set through every transform of training.
 func Explain(r Recipe, set *data.Dataset, index int) ([]augment.Stage, error) {
 	pipeline, err := newPipeline(r)

@@ -1,118 +1,162 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
-	"math"
-	"runtime"
+	"os"
+	"path/filepath"
 	"slices"
-	"time"
+	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 
-	torch "github.com/wangkuiyi/gotorch"
-
+	"github.com/wangkuiyi/orrery/bench"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
-		Usage:     "measure the loader, the training step on synthetic data, and real training",
+		Usage:     "measure the loader, training and predicting on each device, with floors and costs",
 		ArgsUsage: "[DATA]",
-		Flags: append(recipeFlags(),
-			&cli.IntFlag{Name: "steps", Usage: "timed batches of the loader, and steps on synthetic data", Value: 20},
+		Flags: append(benchRecipeFlags(),
+			&cli.IntFlag{Name: "steps", Usage: "timed steps of each repeat", Value: 20},
+			&cli.IntFlag{Name: "warmup", Usage: "steps before them that are not timed", DefaultText: "3 on the CPU, 10 on a GPU"},
+			&cli.IntFlag{Name: "repeats", Usage: "repeats of each row", Value: 3},
+			&cli.StringFlag{Name: "price-per-hour", Usage: "what an hour costs: one `PRICE` for all devices, or cpu=0.4,cuda=3.5"},
+			fileFlag("write the results to `FILE` too: a name in .md, .json, .png or .svg"),
+			&cli.StringFlag{Name: "markdown", Usage: "write the tables to `FILE` as Markdown"},
+			&cli.StringFlag{Name: "mlperf", Usage: "write the rows to `FILE` in the form of MLPerf's logs"},
 			jsonFlag(),
 		),
-		Action: bench,
+		Action: measure,
 	}
 }
 
-// A benchRow is one measurement.
-type benchRow struct {
-	Work            string  `json:"work"`   // data or train
-	Input           string  `json:"input"`  // jpeg, store (decoded pictures at hand) or synthetic
-	Pixels          string  `json:"pixels"` // exact or fast
-	Device          string  `json:"device"`
-	Model           string  `json:"model"`
-	BatchSize       int     `json:"batch_size"`
-	ImagesPerSecond float64 `json:"images_per_second"`
-	MsPerStep       float64 `json:"ms_per_step"` // mean
-	P50             float64 `json:"p50_ms"`
-	P99             float64 `json:"p99_ms"`
-	Spread          float64 `json:"spread"` // interquartile range over median
-	// DataWait is the fraction of training that waited for pictures.
-	DataWait float64 `json:"data_wait_fraction"`
-}
-
-// A benchMachine says what the rows were measured on.
-type benchMachine struct {
-	Cores    int    `json:"cores"`
-	Threads  int    `json:"threads"`
-	Libtorch string `json:"libtorch"`
-	Kernels  string `json:"kernels"` // instruction set of our own
-	Commit   string `json:"commit"`
-}
-
-func bench(c *cli.Context) error {
-	recipe := trainer.Article()
-	recipe.Data = "synthetic" // replaced by DATA
-	recipe, err := recipeOf(c, recipe)
-	if err != nil {
-		return err
-	}
-	if c.Int("steps") < 2 {
-		return usagef("steps is %d; it must be at least 2", c.Int("steps"))
-	}
-	var rows []benchRow
-	if c.Args().Present() {
-		if rows, err = benchSet(c, recipe); err != nil {
-			return err
+// benchRecipeFlags are a recipe's, of which two take lists.
+func benchRecipeFlags() []cli.Flag {
+	flags := recipeFlags()
+	for i, flag := range flags {
+		switch flag := flag.(type) {
+		case *cli.StringFlag:
+			switch flag.Name {
+			case "model":
+				flags[i] = &cli.GenericFlag{Name: flag.Name, Usage: "networks to measure, as in cnn8,resnet18 (see orrery models)", Value: newList(flag.Value)}
+			case "device":
+				flag.Usage = "auto for the CPU and a GPU that is there, or one of cpu, cuda, cuda:N"
+			}
+		case *cli.IntFlag:
+			if flag.Name == "batch-size" {
+				flags[i] = &cli.GenericFlag{Name: flag.Name, Aliases: flag.Aliases, Usage: "pictures a step, as in 32,64", Value: newList(flag.Value)}
+			}
 		}
 	}
-	times, err := trainer.SyntheticSteps(c.Context, recipe, 4, c.Int("steps"))
+	return flags
+}
+
+func measure(c *cli.Context) (err error) {
+	if c.NArg() > 1 {
+		return usagef("bench takes one DATA, not %q", c.Args().Slice())
+	}
+	files, err := benchFilesOf(c)
 	if err != nil {
 		return err
 	}
-	rows = append(rows, newBenchRow("train", "synthetic", recipe, times))
-	machine := benchMachine{runtime.NumCPU(), torch.NumThreads(), torch.Library().Torch, torch.KernelInstructions(), commit}
+	o, err := benchOptions(c)
+	if err != nil {
+		return err
+	}
+	if c.Args().Present() {
+		if o.Set, err = openSet(c, o.Recipes[0].Data, o.Log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, o.Set.Close()) }()
+	}
+	if err := o.Check(); err != nil {
+		return usageError{err}
+	}
+	result, err := bench.Run(c.Context, o)
+	if err != nil {
+		return err
+	}
 	if c.Bool("json") {
-		return printJSON(c.App.Writer, struct {
-			Rows    []benchRow   `json:"rows"`
-			Machine benchMachine `json:"machine"`
-		}{rows, machine})
+		err = printJSON(c.App.Writer, result)
+	} else {
+		_, err = fmt.Fprint(c.App.Writer, benchText(result))
 	}
-	return printBench(c.App.Writer, rows, machine)
+	if err = errors.Join(err, files.write(result, o.Log)); err != nil {
+		return err
+	}
+	if n := result.Failed(); n > 0 {
+		return fmt.Errorf("%d of %d rows could not be measured; the log says why", n, len(result.Rows))
+	}
+	return nil
 }
 
-// newBenchRow sums up the times of a work's steps.
-func newBenchRow(work, input string, recipe trainer.Recipe, times []time.Duration) benchRow {
-	sorted := slices.Sorted(slices.Values(times))
-	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))].Seconds() * 1e3 }
-	total := time.Duration(0)
-	for _, t := range times {
-		total += t
+// benchOptions are what the flags ask for, without the set.
+func benchOptions(c *cli.Context) (o bench.Options, err error) {
+	base := trainer.Article()
+	base.Data = "synthetic" // replaced by DATA
+	first, err := recipeOf(c, base)
+	if err != nil {
+		return o, err
 	}
-	mean := total.Seconds() / float64(len(times))
-	return benchRow{
-		Work: work, Input: input, Pixels: recipe.Pixels, Device: "cpu", Model: recipe.Model, BatchSize: recipe.BatchSize,
-		ImagesPerSecond: float64(recipe.BatchSize) / mean, MsPerStep: mean * 1e3, P50: at(0.5), P99: at(0.99),
-		Spread: (at(0.75) - at(0.25)) / at(0.5),
+	o = bench.Options{
+		BatchSizes: []int{first.BatchSize}, Pixels: []string{"exact", "fast"},
+		Steps: c.Int("steps"), WarmUp: -1, Repeats: c.Int("repeats"), Log: newLogger(c.App.ErrWriter), Commit: commit, Command: os.Args,
 	}
+	if o.Prices, err = bench.ParsePrices(c.String("price-per-hour")); err != nil {
+		return o, usageError{err}
+	}
+	if c.IsSet("warmup") {
+		if o.WarmUp = c.Int("warmup"); o.WarmUp < 0 {
+			return o, usagef("warmup is %d; it must be 0 or more", o.WarmUp)
+		}
+	}
+	if c.IsSet("pixels") {
+		o.Pixels = []string{first.Pixels}
+	}
+	if first.Device != "auto" {
+		o.Devices = []string{first.Device}
+	}
+	if c.IsSet("batch-size") {
+		o.BatchSizes = c.Generic("batch-size").(*listValue[int]).all
+	}
+	names := []string{first.Model}
+	if c.IsSet("model") {
+		names = c.Generic("model").(*listValue[string]).all
+	}
+	for _, name := range names {
+		recipe := first
+		if recipe.Model = name; name != first.Model {
+			recipe.Layers = nil
+			if recipe, err = recipe.Settle(); err != nil {
+				return o, usageError{err}
+			}
+		}
+		o.Recipes = append(o.Recipes, recipe)
+	}
+	if err := o.Check(); err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
 }
 
-func printBench(w io.Writer, rows []benchRow, machine benchMachine) error {
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"work", "input", "pixels", "model", "batch", "img/s", "ms/step", "p50", "p99", "spread", "waiting"})
-	for _, r := range rows {
-		t.AppendRow(table.Row{
-			r.Work, r.Input, r.Pixels, r.Model, r.BatchSize, fmt.Sprintf("%.0f", r.ImagesPerSecond), fmt.Sprintf("%.1f", r.MsPerStep),
-			fmt.Sprintf("%.1f", r.P50), fmt.Sprintf("%.1f", r.P99), fmt.Sprintf("%.0f %%", 100*r.Spread), fmt.Sprintf("%.1f %%", 100*r.DataWait),
-		})
+// benchFiles are the files that are asked for, by what is written to each.
+type benchFiles struct{ results, markdown, mlperf string }
+
+var benchEndings = []string{".md", ".json", ".png", ".svg"}
+
+// benchFilesOf checks them before anything is measured.
+func benchFilesOf(c *cli.Context) (f benchFiles, err error) {
+	f = benchFiles{c.String("output"), c.String("markdown"), c.String("mlperf")}
+	if f.results != "" && !slices.Contains(benchEndings, filepath.Ext(f.results)) {
+		return f, usagef("output is %s; its name must end in one of %s", f.results, strings.Join(benchEndings, ", "))
 	}
-	_, err := fmt.Fprintf(w, "%s\n%d cores, %d threads, libtorch %s, kernels %s, orrery %s\n",
-		t.Render(), machine.Cores, machine.Threads, machine.Libtorch, machine.Kernels, machine.Commit)
-	return err
+	for _, path := range []string{f.results, f.markdown, f.mlperf} {
+		if info, err := os.Stat(filepath.Dir(path)); path != "" && (err != nil || !info.IsDir()) {
+			return f, usagef("%s: there is no folder %s to write it in", path, filepath.Dir(path))
+		}
+	}
+	return f, nil
 }

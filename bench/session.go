@@ -1,0 +1,178 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/wangkuiyi/orrery/models"
+	"github.com/wangkuiyi/orrery/trainer"
+)
+
+// A session is one Run.
+type session struct {
+	Options
+	report *Report
+	folder string // for stores and runs, which end with the session
+	made   int    // of them
+	// Of the device being measured:
+	device   string
+	warmUp   int
+	ceilings Ceilings
+	meter    *meter
+}
+
+func (s *session) note(text string) {
+	if !slices.Contains(s.report.Notes, text) {
+		s.report.Notes = append(s.report.Notes, text)
+	}
+}
+
+// syntheticClasses are those of pictures that nobody brought.
+const syntheticClasses = 4
+
+// onDevice measures all rows of a device; those of the loader alone with the first.
+func (s *session) onDevice(ctx context.Context, device string, first bool) error {
+	recipes := s.combinations()
+	recipes[0].Device = device
+	if err := s.prepare(recipes[0], first); err != nil {
+		return err
+	}
+	defer s.meter.close()
+	loaded := map[int]bool{} // batch sizes of which the loader alone was measured
+	for _, recipe := range recipes {
+		recipe.Device = s.device
+		classes := syntheticClasses
+		if s.Set != nil {
+			classes = len(s.Set.Classes)
+		}
+		summary, err := trainer.Summary(recipe, classes)
+		if err != nil {
+			return err
+		}
+		if s.Set != nil {
+			for _, recipe.Pixels = range s.Pixels {
+				if err := s.onPictures(ctx, recipe, summary, first && !loaded[recipe.BatchSize]); err != nil {
+					return err
+				}
+			}
+			loaded[recipe.BatchSize] = true
+		}
+		recipe.Pixels = s.Pixels[0]
+		if err := s.onSynthetic(ctx, recipe, summary, classes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare measures what the device can do and finds its counters.
+func (s *session) prepare(recipe trainer.Recipe, first bool) error {
+	rig, err := trainer.NewRig(recipe, syntheticClasses) // the threads and kernels of training
+	if err != nil {
+		return err
+	}
+	defer rig.Close()
+	s.device = rig.Device()
+	if first {
+		s.report.Machine = thisMachine(s.Options)
+		if busy := s.report.Machine.busy(); busy != "" {
+			s.note(busy)
+		}
+	}
+	s.Log.Info("measuring the ceilings of arithmetic and memory", "device", s.device)
+	if s.ceilings, err = measureCeilings(s.device); err != nil {
+		return err
+	}
+	s.report.Ceilings = append(s.report.Ceilings, s.ceilings)
+	s.warmUp = s.WarmUp
+	if s.warmUp < 0 {
+		s.warmUp = 3
+		if s.onGPU() {
+			s.warmUp = 10
+		}
+	}
+	if s.onGPU() {
+		s.note("the parts of a step on " + s.device + " and its percentiles are from a pass of their own, in which the device is waited for at each part; they add up to more than the step")
+		s.note("peak memory on " + s.device + " is the process's own, not that of CUDA's allocator, which the bindings do not tell")
+	}
+	var notes []string
+	s.meter, notes = newMeter(s.device)
+	for _, n := range notes {
+		s.note(n)
+	}
+	return nil
+}
+
+func (s *session) onGPU() bool { return kindOf(s.device) == "cuda" }
+
+// A job is a row to be measured.
+type job struct {
+	work, input string
+	recipe      trainer.Recipe
+	repeat      func() (pass, error)                    // takes one repeat
+	parts       func() (*Split, []time.Duration, error) // nil: the loader alone
+	summary     *models.Summary                         // nil: no floor
+}
+
+// measure adds a job's row to the report. It gives an error only once ctx has ended.
+func (s *session) measure(ctx context.Context, j job) error {
+	row := Row{
+		Work: j.work, Input: j.input, Pixels: j.recipe.Pixels, Device: s.device, Model: j.recipe.Model, BatchSize: j.recipe.BatchSize,
+		began: time.Now(),
+	}
+	if j.work == Data {
+		row.Device = "cpu"
+	}
+	head := row
+	err := s.fill(ctx, &row, j)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	log := s.Log.With("work", row.Work, "input", row.Input, "pixels", row.Pixels, "device", row.Device, "model", row.Model, "batch", row.BatchSize)
+	if err != nil {
+		row = head
+		row.Error, row.Repeats = err.Error(), []float64{}
+		log.Warn("not measured", "reason", err)
+	} else {
+		log.Info("measured", "images_per_second", int(row.ImagesPerSecond+0.5))
+	}
+	row.ended = time.Now()
+	s.report.Rows = append(s.report.Rows, row)
+	return nil
+}
+
+// fill measures a row's figures.
+func (s *session) fill(ctx context.Context, row *Row, j job) error {
+	var passes []pass
+	for range s.Repeats {
+		p, err := j.repeat()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		passes = append(passes, p)
+	}
+	row.sumUp(passes)
+	epoch := s.epochImages(j.recipe.BatchSize)
+	row.Energy = energyOf(passes, epoch, s.meter.source)
+	if price, ok := s.Prices.of(row.Device); ok {
+		row.Cost = costOf(price, row.ImagesPerSecond, epoch)
+	}
+	if j.parts != nil {
+		split, times, err := j.parts()
+		if err != nil {
+			return err
+		}
+		row.Split = split
+		if s.onGPU() { // without waiting, a step's end is only that of its queueing
+			row.setPercentiles(times)
+		}
+	}
+	if j.summary != nil {
+		row.Floor = s.ceilings.floor(demandOf(j.work, j.summary, j.recipe), row.MsPerStep)
+	}
+	return nil
+}
