@@ -9,7 +9,7 @@ import (
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
-// methodFlags are the flags of a recipe's network and method; setMethod reads them.
+// methodFlags are the flags of a recipe's network and method.
 func methodFlags() []cli.Flag {
 	d := trainer.Article()
 	return []cli.Flag{
@@ -46,29 +46,15 @@ func methodFlags() []cli.Flag {
 	}
 }
 
-// setMethod lays the flags that were given over a recipe.
-func setMethod(c *cli.Context, set func(name string, field any), r *trainer.Recipe) error {
-	for name, field := range map[string]any{
-		"width": &r.Width, "depth": &r.Depth, "activation": &r.Activation, "dropout": &r.Dropout, "drop-path": &r.DropPath,
-		"normalize": &r.Normalize, "interpolation": &r.Interpolation, "pretrained": &r.Pretrained, "freeze": &r.Freeze, "freeze-epochs": &r.FreezeEpochs, "lr-ratio": &r.LRRatio,
-		"loss": &r.Loss, "label-smoothing": &r.LabelSmoothing, "focal-gamma": &r.FocalGamma, "loss-weights": &r.LossWeights,
-		"optimizer": &r.Optimizer, "lookahead": &r.Lookahead, "accumulate": &r.Accumulate, "clip-norm": &r.ClipNorm, "ema": &r.EMA,
-		"warmup-epochs": &r.WarmupEpochs, "step-epochs": &r.StepEpochs, "step-gamma": &r.StepGamma,
-		"mixup": &r.MixUp, "cutmix": &r.CutMix, "start-size": &r.StartSize, "patience": &r.Patience, "best-by": &r.BestBy, "tta": &r.TTA,
-	} {
-		set(name, field)
-	}
-	if c.IsSet("model") && !models.IsLayerFile(r.Model) {
-		r.Layers = nil
-	}
+// fineTuned is the recipe that --fine-tune makes of r.
+func fineTuned(c *cli.Context, r trainer.Recipe) (trainer.Recipe, error) {
 	if !c.IsSet("fine-tune") {
-		return nil
+		return r, nil
 	}
 	for _, name := range []string{"epochs", "schedule"} {
 		if c.IsSet(name) {
-			return usagef("--fine-tune decides --%s: it trains one frozen epoch (or --freeze-epochs), then N of all stages; leave one of the two out", name)
+			return r, usagef("--fine-tune decides --%s: it trains one frozen epoch (or --freeze-epochs), then N of all stages; leave one of the two out", name)
 		}
 	}
-	*r = r.FineTuned(c.Int("fine-tune"))
-	return nil
+	return r.FineTuned(c.Int("fine-tune")), nil
 }

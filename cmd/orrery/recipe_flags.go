@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"go.yaml.in/yaml/v3"
 
+	"github.com/wangkuiyi/orrery/models"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -54,57 +59,14 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 			return recipe, usageError{err}
 		}
 	}
-	set := func(name string, field any) {
-		if !c.IsSet(name) {
-			return
-		}
-		switch field := field.(type) {
-		case *string:
-			*field = c.String(name)
-		case *bool:
-			*field = c.Bool(name)
-		case *int:
-			*field = c.Int(name)
-		case *int64:
-			*field = c.Int64(name)
-		case *float64:
-			*field = c.Float64(name)
-		}
-	}
-	set("model", &recipe.Model)
-	set("relu", &recipe.ReLU)
-	set("batchnorm", &recipe.BatchNorm)
-	set("sync-batchnorm", &recipe.SyncBatchNorm)
-	set("epochs", &recipe.Epochs)
-	set("batch-size", &recipe.BatchSize)
-	if rate := c.String("lr"); c.IsSet("lr") && rate != autoRate {
-		var err error
-		if recipe.LearningRate, err = strconv.ParseFloat(rate, 64); err != nil {
-			return recipe, usagef("lr is %q; it must be a number such as 0.003, or auto for train", rate)
-		}
-	} else if rate == autoRate && c.Command.Name != "train" {
-		return recipe, usagef("lr auto is for train alone; orrery lr-find suggests a rate")
-	}
-	set("schedule", &recipe.Schedule)
-	set("weight-decay", &recipe.WeightDecay)
-	set("valid-pct", &recipe.ValidPct)
-	set("seed", &recipe.Seed)
-	set("seed", &recipe.SplitSeed)
-	set("split-seed", &recipe.SplitSeed)
-	set("item-size", &recipe.ItemSize)
-	set("size", &recipe.Size)
-	set("pixels", &recipe.Pixels)
-	set("sampling", &recipe.Sampling)
-	set("ignore-orientation", &recipe.IgnoreOrientation)
 	if len(recipe.Transforms) > 0 && (c.IsSet("size") || c.IsSet("item-size")) {
 		return recipe, usagef("the recipe's transforms decide the sizes; change them there, not with --size or --item-size")
 	}
-	set("device", &recipe.Device)
-	set("amp", &recipe.AMP)
-	set("workers", &recipe.Workers)
-	set("kernels", &recipe.Kernels)
-	set("threads", &recipe.Threads)
-	if err := setMethod(c, set, &recipe); err != nil {
+	recipe, err := override(c, recipe)
+	if err != nil {
+		return recipe, usageError{err}
+	}
+	if recipe, err = fineTuned(c, recipe); err != nil {
 		return recipe, err
 	}
 	if c.Args().Present() {
@@ -113,7 +75,6 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 	if recipe.Data == "" {
 		return recipe, usagef("no data was given: a folder of class folders, a .zip of one, or the word planets")
 	}
-	var err error
 	if recipe, err = recipe.Settle(); err != nil {
 		return recipe, usageError{err}
 	}
@@ -121,4 +82,38 @@ func recipeOf(c *cli.Context, base trainer.Recipe) (trainer.Recipe, error) {
 		return recipe, usageError{err}
 	}
 	return recipe, nil
+}
+
+// notKeys are the flags that stand for more than a value of their key.
+var notKeys = []string{"recipe", "lr", "fine-tune"}
+
+// override lays the flags that were given over a recipe. A flag is named as its field's YAML key, with hyphens.
+func override(c *cli.Context, recipe trainer.Recipe) (trainer.Recipe, error) {
+	given := map[string]any{}
+	for _, flag := range recipeFlags() {
+		name := flag.Names()[0]
+		if c.IsSet(name) && !slices.Contains(notKeys, name) {
+			given[strings.ReplaceAll(name, "-", "_")] = c.Value(name)
+		}
+	}
+	if c.IsSet("seed") && !c.IsSet("split-seed") {
+		given["split_seed"] = given["seed"]
+	}
+	if rate := c.String("lr"); c.IsSet("lr") && rate != autoRate {
+		value, err := strconv.ParseFloat(rate, 64)
+		if err != nil {
+			return recipe, fmt.Errorf("lr is %q; it must be a number such as 0.003, or auto for train", rate)
+		}
+		given["lr"] = value
+	} else if rate == autoRate && c.Command.Name != "train" {
+		return recipe, errors.New("lr auto is for train alone; orrery lr-find suggests a rate")
+	}
+	if c.IsSet("model") && !models.IsLayerFile(c.String("model")) {
+		recipe.Layers = nil
+	}
+	text, err := yaml.Marshal(given)
+	if err != nil {
+		return recipe, err
+	}
+	return trainer.ParseRecipe(text, recipe)
 }
