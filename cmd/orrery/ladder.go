@@ -70,7 +70,17 @@ func ladder(c *cli.Context) error {
 	}
 	defer pictures.Close()
 	climb := &climb{dir: dir, set: set, pictures: pictures, carry: c.Bool("carry")}
-	for i, rung := range trainer.Rungs(recipe) {
+	rungs := trainer.Rungs(recipe)
+	for _, rung := range rungs {
+		train, _, _, err := trainer.Foresee(rung.Recipe, set)
+		if err != nil {
+			return err
+		}
+		if batch := rung.Recipe.BatchSize; train < batch {
+			return fmt.Errorf("%s: the training split has %d pictures, and the rung %s trains with batches of %d; give the ladder more pictures or a lower --valid-pct", set.Source, train, rung.Name, batch)
+		}
+	}
+	for i, rung := range rungs {
 		if err := climb.rung(c, i, rung, seeds); err != nil {
 			return err
 		}

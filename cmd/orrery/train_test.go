@@ -167,4 +167,8 @@ func TestLadder(t *testing.T) {
 		t.Error(err)
 	}
 	mustSucceed(t, orrery(t, dir, "ladder", set, "--carry", "-o", "carried", "--size", "32", "--item-size", "40"))
+	// Too few for its largest batch: said before anything is trained.
+	if o := orrery(t, dir, "ladder", set, "--valid-pct", "0.4"); o.code != exitFailed || !strings.Contains(o.stderr, "batches of 128") {
+		t.Errorf("exit code %d: %s", o.code, o.stderr)
+	}
 }

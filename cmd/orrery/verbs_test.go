@@ -85,7 +85,12 @@ func TestCompare(t *testing.T) {
 	for _, run := range []string{"a", "b"} {
 		mustSucceed(t, trainSmall(t, dir, set, "--epochs", "1", "-o", run))
 	}
-	mustSucceed(t, orrery(t, dir, "compare", "a", "b"))
+	mustSucceed(t, trainSmall(t, dir, set, "--epochs", "1", "--lr", "0.0123", "-o", "c"))
+	for _, word := range []string{"0.0123", "accuracy", "page: comparison.html"} {
+		if o := mustSucceed(t, orrery(t, dir, "compare", "a", "b", "c")); !strings.Contains(o.stdout, word) {
+			t.Errorf("compare does not print %q:\n%s", word, o.stdout)
+		}
+	}
 	if info, err := os.Stat(filepath.Join(dir, "comparison.html")); err != nil || info.Size() == 0 {
 		t.Errorf("compare: %v", err)
 	}

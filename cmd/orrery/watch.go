@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -72,8 +73,38 @@ func compareCommand() *cli.Command {
 			if err := comparison.WritePage(c.String("output")); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.App.Writer, c.String("output"))
-			return err
+			return printComparison(c, comparison)
 		},
 	}
+}
+
+// printComparison prints the page's tables for people, and where the page is.
+func printComparison(c *cli.Context, comparison *report.Comparison) error {
+	number := func(x *float64, format string) string {
+		if x == nil {
+			return "–"
+		}
+		return fmt.Sprintf(format, *x)
+	}
+	results := newTable("run", "accuracy", "best epoch", "valid loss", "epochs", "seconds", "img/s", "device")
+	head := []any{"recipe"}
+	for _, r := range comparison.Runs {
+		results.AppendRow(table.Row{printable(r.Name), number(r.Accuracy, "%.4f"), number(r.BestAccuracy, "%.4f"), number(r.ValidLoss, "%.4f"), r.Epochs,
+			number(r.Seconds, "%.1f"), number(r.ImagesPerSecond, "%.1f"), r.Device})
+		head = append(head, printable(r.Name))
+	}
+	fmt.Fprintln(c.App.Writer, results.Render())
+	if len(comparison.Differences) > 0 {
+		recipes := newTable(head...)
+		for _, d := range comparison.Differences {
+			row := table.Row{d.Key}
+			for _, value := range d.Values {
+				row = append(row, printable(value))
+			}
+			recipes.AppendRow(row)
+		}
+		fmt.Fprintln(c.App.Writer, recipes.Render())
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "page: %s\n", c.String("output"))
+	return err
 }

@@ -47,7 +47,15 @@ function option(value, text) {
   return o;
 }
 
+// offer gives a select other options, where they are others: new elements would close the list that someone has open.
+function offer(list, options) {
+  const same = options.length === list.options.length &&
+    options.every((o, i) => o.value === list.options[i].value && o.textContent === list.options[i].textContent);
+  if (!same) list.replaceChildren(...options);
+}
+
 function showState(news) {
+  if (news.version < state.version) return;  // an answer that a later message has overtaken
   Object.assign(state, news);
   const name = state.set.split(/[\\/]/).filter(Boolean).pop() || state.set;
   byId('title').textContent = 'Cleaning ' + name + ': ' + count(state.total);
@@ -59,10 +67,10 @@ function showState(news) {
   options.push(option('trash', 'Trash (' + state.trashed + ')'));
   const gone = !options.some((o) => o.value === chosen);
   if (gone) options.splice(1, 0, option(chosen, chosen.slice(6) + ' (0)'));
-  classes.replaceChildren(...options);
+  offer(classes, options);
   classes.value = chosen;
   const move = byId('move'), target = move.value;
-  move.replaceChildren(option('', 'a class…'), ...state.classes.map((c) => option('class:' + c.name, c.name)), option('new', 'New class…'));
+  offer(move, [option('', 'a class…'), ...state.classes.map((c) => option('class:' + c.name, c.name)), option('new', 'New class…')]);
   move.value = target;
   if (move.selectedIndex < 0) move.value = '';
   for (const o of document.querySelectorAll('[data-needs-predictions]')) o.hidden = o.disabled = !state.predictions;
@@ -589,6 +597,7 @@ function listen() {
   let opened = false;
   events.onopen = async () => {  // from here on nothing is missed; before, something may have been
     const wasBusy = busy(), version = state.version;
+    if (opened) state.version = -1;  // a server started anew counts from the beginning
     showState(await ask('/api/state'));
     if (opened || version !== state.version) load(true);
     else reloadWhenDone(wasBusy);
