@@ -11,7 +11,8 @@ import (
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
-// Ceilings are what a device does at most, measured on the spot in float32.
+// Ceilings are what a device does at most, measured on the spot in float32, before
+// its rows and after them.
 type Ceilings struct {
 	Device string `json:"device"`
 	// FLOPS are the floating-point operations a second of a product of square

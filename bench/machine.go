@@ -31,7 +31,7 @@ type Machine struct {
 
 func thisMachine(o Options) Machine {
 	m := Machine{
-		Cores: runtime.NumCPU(), Threads: torch.NumThreads(), Libtorch: torch.Library().Torch, Kernels: torch.KernelInstructions(), Commit: o.Commit,
+		Cores: runtime.NumCPU(), Libtorch: torch.Library().Torch, Kernels: torch.KernelInstructions(), Commit: o.Commit,
 		Dtype: "float32", Layout: "channels-last", Load: -1, Date: time.Now().Format(time.RFC3339), Command: strings.Join(o.Command, " "),
 	}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -42,7 +42,7 @@ type Row struct {
 	// DataWait is the fraction of the time that waited for pictures.
 	DataWait float64 `json:"data_wait_fraction"`
 	// PeakMemoryBytes is the most the process held at once while the row was measured:
-	// resident memory on the CPU; 0 where that is not known.
+	// resident memory, pages of the store among it; 0 where that is not known.
 	PeakMemoryBytes int64   `json:"peak_memory_bytes"`
 	Split           *Split  `json:"split,omitempty"`
 	Floor           *Floor  `json:"floor,omitempty"`
@@ -51,6 +51,7 @@ type Row struct {
 	Error           string  `json:"error,omitempty"` // why there are no figures
 
 	began, ended time.Time
+	demand       *demand // nil: no floor
 }
 
 // A Split is the mean time of each part of a step, in milliseconds.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	torch "github.com/wangkuiyi/gotorch"
+
 	"github.com/wangkuiyi/orrery/models"
 	"github.com/wangkuiyi/orrery/trainer"
 )
@@ -39,6 +41,7 @@ func (s *session) onDevice(ctx context.Context, device string, first bool) error
 		return err
 	}
 	defer s.meter.close()
+	from := len(s.report.Rows)
 	loaded := map[int]bool{} // batch sizes of which the loader alone was measured
 	for _, recipe := range recipes {
 		recipe.Device = s.device
@@ -63,28 +66,47 @@ func (s *session) onDevice(ctx context.Context, device string, first bool) error
 			return err
 		}
 	}
+	// Once more, for what else the machine did may have been at the ceilings' cost.
+	if err := s.measureCeilings(recipes[0]); err != nil {
+		return err
+	}
+	s.report.Ceilings = append(s.report.Ceilings, s.ceilings)
+	for i := range s.report.Rows[from:] {
+		if row := &s.report.Rows[from+i]; row.demand != nil && row.Error == "" {
+			row.Floor = s.ceilings.floor(*row.demand, row.MsPerStep)
+		}
+	}
 	return nil
 }
 
-// prepare measures what the device can do and finds its counters.
-func (s *session) prepare(recipe trainer.Recipe, first bool) error {
-	rig, err := trainer.NewRig(recipe, syntheticClasses) // the threads and kernels of training
+// measureCeilings keeps the higher ones of all measurements on the device.
+func (s *session) measureCeilings(recipe trainer.Recipe) error {
+	rig, err := trainer.NewRig(recipe, syntheticClasses) // the threads of training
 	if err != nil {
 		return err
 	}
 	defer rig.Close()
 	s.device = rig.Device()
+	s.Log.Info("measuring the ceilings of arithmetic and memory", "device", s.device)
+	c, err := measureCeilings(s.device)
+	s.ceilings = Ceilings{s.device, max(c.FLOPS, s.ceilings.FLOPS), max(c.BytesPerSecond, s.ceilings.BytesPerSecond)}
+	return err
+}
+
+// prepare measures what the device can do and finds its counters.
+func (s *session) prepare(recipe trainer.Recipe, first bool) error {
+	s.ceilings = Ceilings{}
+	machine := thisMachine(s.Options) // as busy as it is without us
+	if err := s.measureCeilings(recipe); err != nil {
+		return err
+	}
 	if first {
-		s.report.Machine = thisMachine(s.Options)
-		if busy := s.report.Machine.busy(); busy != "" {
+		machine.Threads = torch.NumThreads()
+		s.report.Machine = machine
+		if busy := machine.busy(); busy != "" {
 			s.note(busy)
 		}
 	}
-	s.Log.Info("measuring the ceilings of arithmetic and memory", "device", s.device)
-	if s.ceilings, err = measureCeilings(s.device); err != nil {
-		return err
-	}
-	s.report.Ceilings = append(s.report.Ceilings, s.ceilings)
 	s.warmUp = s.WarmUp
 	if s.warmUp < 0 {
 		s.warmUp = 3
@@ -172,7 +194,8 @@ func (s *session) fill(ctx context.Context, row *Row, j job) error {
 		}
 	}
 	if j.summary != nil {
-		row.Floor = s.ceilings.floor(demandOf(j.work, j.summary, j.recipe), row.MsPerStep)
+		d := demandOf(j.work, j.summary, j.recipe)
+		row.demand = &d
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 
 	"gonum.org/v1/plot"
@@ -15,9 +14,8 @@ import (
 
 // A BarPlot is horizontal bars, one above the other.
 type BarPlot struct {
-	Title, Label string   // of the plot, and of what its bars are long of
-	Groups       []string // what the bars' colours mean, in their order
-	Bars         []Bar    // from top to bottom
+	Title, Label string // of the plot, and of what its bars are long of
+	Bars         []Bar  // from top to bottom
 }
 
 // A Bar is one of them.
@@ -25,7 +23,7 @@ type Bar struct {
 	Name  string
 	Value float64 // from 0 on; NaN for none
 	Text  string  // at its end
-	Group int     // in BarPlot.Groups
+	Color int     // of the house's, from 0 on
 }
 
 // Draw gives the plot as a file of the ending .png or .svg.
@@ -42,11 +40,10 @@ func (b BarPlot) Draw(ending string) ([]byte, error) {
 			most = bar.Value
 		}
 	}
-	for group := range max(1, len(b.Groups)) {
-		c := palette[group%len(palette)]
+	for hue, c := range palette {
 		values := make(plotter.Values, len(b.Bars))
 		for i, bar := range b.Bars {
-			if bar.Group == group && bar.Value > 0 && !math.IsInf(bar.Value, 0) {
+			if bar.Color%len(palette) == hue && bar.Value > 0 && !math.IsInf(bar.Value, 0) {
 				values[last-i] = bar.Value
 			}
 		}
@@ -56,14 +53,10 @@ func (b BarPlot) Draw(ending string) ([]byte, error) {
 		}
 		chart.Horizontal, chart.Color, chart.LineStyle.Width = true, c, 0
 		p.Add(chart)
-		if len(b.Groups) > 1 {
-			p.Legend.Add(printable(b.Groups[group]), chart)
-		}
 	}
 	if err := barTexts(p, b.Bars); err != nil {
 		return nil, fmt.Errorf("plot %q: %w", b.Title, err)
 	}
-	p.Legend.Top = false
 	p.Y.Tick.Marker, p.Y.Tick.Length = plot.ConstantTicks(ticks), 0
 	p.Y.Min, p.Y.Max = -0.7, float64(last)+0.7
 	p.X.Min, p.X.Max = 0, max(most*1.12, 1e-9)
@@ -88,7 +81,7 @@ func barTexts(p *plot.Plot, bars []Bar) error {
 	}
 	for i := range labels.TextStyle {
 		labels.TextStyle[i] = text.Style{
-			Color: color.Color(inkColor), Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(9)},
+			Color: inkColor, Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(9)},
 			XAlign: draw.XLeft, YAlign: draw.YCenter, Handler: labels.TextStyle[i].Handler,
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/wangkuiyi/orrery/bench"
 	"github.com/wangkuiyi/orrery/internal/atomicfile"
@@ -115,13 +116,13 @@ func benchTable(rows []bench.Row, columns []benchColumn) table.Writer {
 	})
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.Style().Format.Header = 0 // as written
+	t.Style().Format.Header = text.FormatDefault // as written
 	var head table.Row
 	var align []table.ColumnConfig
 	for i, c := range columns {
 		head = append(head, c.name)
 		if i >= len(benchHead)-1 {
-			align = append(align, table.ColumnConfig{Number: i + 1, Align: 2}) // right
+			align = append(align, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
 	}
 	t.AppendHeader(head)
@@ -163,7 +164,7 @@ func benchTables(r *bench.Report) (titles []string, tables []table.Writer) {
 	if len(r.Comparisons) > 0 {
 		t := table.NewWriter()
 		t.SetStyle(table.StyleLight)
-		t.Style().Format.Header = 0
+		t.Style().Format.Header = text.FormatDefault
 		t.AppendHeader(table.Row{"work", "input", "pixels", "model", "batch", "CPU img/s", "GPU img/s", "ratio", "break-even $/h", "cheaper"})
 		for _, c := range r.Comparisons {
 			t.AppendRow(table.Row{
@@ -190,33 +191,33 @@ func benchFooter(r *bench.Report) []string {
 
 // benchText is the report for a terminal.
 func benchText(r *bench.Report) string {
-	var text strings.Builder
+	var out strings.Builder
 	titles, tables := benchTables(r)
 	for i, t := range tables {
-		fmt.Fprintf(&text, "%s\n%s\n\n", titles[i], t.Render())
+		fmt.Fprintf(&out, "%s\n%s\n\n", titles[i], t.Render())
 	}
-	fmt.Fprintln(&text, strings.Join(benchFooter(r), "\n"))
-	return text.String()
+	fmt.Fprintln(&out, strings.Join(benchFooter(r), "\n"))
+	return out.String()
 }
 
 // benchMarkdown is the report as Markdown.
 func benchMarkdown(r *bench.Report) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "# orrery bench, %s\n\n`%s`\n", r.Machine.Date, r.Machine.Command)
+	var out strings.Builder
+	fmt.Fprintf(&out, "# orrery bench, %s\n\n`%s`\n", r.Machine.Date, r.Machine.Command)
 	titles, tables := benchTables(r)
 	for i, t := range tables {
-		fmt.Fprintf(&text, "\n## %s%s\n\n%s\n", strings.ToUpper(titles[i][:1]), titles[i][1:], t.RenderMarkdown())
+		fmt.Fprintf(&out, "\n## %s%s\n\n%s\n", strings.ToUpper(titles[i][:1]), titles[i][1:], t.RenderMarkdown())
 	}
-	text.WriteString("\n")
+	out.WriteString("\n")
 	for _, line := range benchFooter(r) {
-		fmt.Fprintf(&text, "- %s\n", line)
+		fmt.Fprintf(&out, "- %s\n", line)
 	}
-	return text.String()
+	return out.String()
 }
 
 // benchPlot shows the rates.
 func benchPlot(r *bench.Report) report.BarPlot {
-	p := report.BarPlot{Title: "orrery bench on " + r.Machine.Processor, Label: "images/s", Groups: []string{bench.Data, bench.Train, bench.Predict}}
+	p := report.BarPlot{Title: "orrery bench on " + r.Machine.Processor, Label: "images/s"}
 	for _, row := range r.Rows {
 		if row.Error != "" {
 			continue
@@ -226,7 +227,7 @@ func benchPlot(r *bench.Report) report.BarPlot {
 			name = append(name, row.Pixels)
 		}
 		p.Bars = append(p.Bars, report.Bar{
-			Name: strings.Join(name, " "), Value: row.ImagesPerSecond, Text: fmt.Sprintf("%.0f", row.ImagesPerSecond), Group: slices.Index(p.Groups, row.Work),
+			Name: strings.Join(name, " "), Value: row.ImagesPerSecond, Text: fmt.Sprintf("%.0f", row.ImagesPerSecond), Color: slices.Index([]string{bench.Data, bench.Train, bench.Predict}, row.Work),
 		})
 	}
 	return p
