@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "f60c2c68ec00"
+const abi = "08ffb2267bac"

@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"unsafe"
 )
@@ -28,7 +29,9 @@ type ConvStage struct {
 	Weight                    Tensor // (out, in/groups, kernel height, kernel width)
 	Bias                      Tensor // (out), or none
 	Stride, Padding, Dilation [2]int64
+	ExtraPadding              [2]int64 // further rows of zeros below, columns on the right
 	Groups                    int64
+	ReLUCap                   float64 // 6 makes the ReLU a ReLU6; 0 and infinity: no cap
 	// What follows are BatchNorm2d's, each (out) or none.
 	Gamma, Beta, RunningMean, RunningVar Tensor
 	Momentum, Eps                        float64
@@ -41,6 +44,11 @@ type ConvStage struct {
 
 func (s ConvStage) c() C.cgt_stage {
 	const op = "ConvChain"
+	cap := s.ReLUCap
+	if cap == 0 {
+		cap = math.Inf(1)
+	}
+	end := [2]int64{s.Padding[0] + s.ExtraPadding[0], s.Padding[1] + s.ExtraPadding[1]}
 	pair := func(p [2]int64) [2]C.int64_t { return [2]C.int64_t{C.int64_t(p[0]), C.int64_t(p[1])} }
 	return C.cgt_stage{
 		order: C.int64_t(s.Order), weight: s.Weight.c(op), bias: s.Bias.orNil(op), gamma: s.Gamma.orNil(op), beta: s.Beta.orNil(op),
@@ -48,6 +56,7 @@ func (s ConvStage) c() C.cgt_stage {
 		stride: pair(s.Stride), padding: pair(s.Padding), dilation: pair(s.Dilation),
 		groups: C.int64_t(s.Groups), momentum: C.double(s.Momentum), eps: C.double(s.Eps), training: cbool(s.Training),
 		observe_conv: s.ObserveConv.orNil(op), observe_norm: s.ObserveNorm.orNil(op),
+		padding_end: pair(end), relu_cap: C.double(cap),
 	}
 }
 

@@ -90,10 +90,12 @@ func efficientNetLiteOf(width, depth float64) func(Options) (*network, error) {
 		m.Init(m)
 		initialise(m, initialiseLite)
 		stem, first := forward[0], stages[0].Modules
-		forward[0] = func(x torch.Tensor) torch.Tensor { return stem(m.StemNorm.Forward(same(m.Stem, x)).Relu6()) }
+		forward[0] = func(x torch.Tensor) torch.Tensor {
+			return stem(nn.Run(samePadding(m.Stem, x), torch.Tensor{}, m.Stem, m.StemNorm, relu6))
+		}
 		stages[0] = Stage{"stem", append([]nn.IModule{m.Stem, m.StemNorm}, first...)}
 		last, body := len(stages)-1, forward[len(forward)-1]
-		forward[last] = func(x torch.Tensor) torch.Tensor { return m.HeadNorm.Forward(m.Head.Forward(body(x))).Relu6() }
+		forward[last] = func(x torch.Tensor) torch.Tensor { return nn.Run(body(x), torch.Tensor{}, m.Head, m.HeadNorm, relu6) }
 		stages[last].Modules = append(stages[last].Modules, m.Head, m.HeadNorm)
 		stages = append(stages, Stage{"fc", []nn.IModule{m.FC}})
 		forward = append(forward, func(x torch.Tensor) torch.Tensor {
@@ -125,16 +127,25 @@ func newInvertedBottleneck(in, out, kernel, stride, expansion int64) *invertedBo
 
 // Forward takes (N, in, H, W) to (N, out, ceil(H/stride), ceil(W/stride)).
 func (b *invertedBottleneck) Forward(x torch.Tensor) torch.Tensor {
-	y := x
+	var widen []nn.IModule
 	if b.Expand != nil {
-		y = b.ExpandNorm.Forward(b.Expand.Forward(y)).Relu6()
+		widen = []nn.IModule{b.Expand, b.ExpandNorm, relu6}
 	}
-	y = b.DepthNorm.Forward(same(b.Depthwise, y)).Relu6()
-	y = b.OutNorm.Forward(b.Project.Forward(y))
-	if !b.shortcut {
-		return y
+	narrow := []nn.IModule{b.Depthwise, b.DepthNorm, relu6, b.Project, b.OutNorm}
+	none := torch.Tensor{}
+	if b.shortcut {
+		if b.drop > 0 && b.IsTraining() {
+			return dropPath(nn.Run(x, none, append(widen, narrow...)...), b.drop, true).Add(x, 1)
+		}
+		return nn.Run(x, x, append(widen, narrow...)...)
 	}
-	return dropPath(y, b.drop, b.IsTraining()).Add(x, 1)
+	if b.Depthwise.Stride == 1 {
+		return nn.Run(x, none, append(widen, narrow...)...)
+	}
+	if len(widen) > 0 {
+		x = nn.Run(x, none, widen...)
+	}
+	return nn.Run(samePadding(b.Depthwise, x), none, narrow...)
 }
 
 func liteNorm(channels int64) *nn.BatchNorm2dModule {
@@ -150,12 +161,12 @@ func sameConv(in, out, kernel, stride, groups int64) *nn.Conv2dModule {
 	return nn.Conv2d(in, out, kernel, stride, padding, 1, groups, false, "zeros")
 }
 
-// same pads as TensorFlow's SAME: the output has ceil(side/stride) pixels, and an odd pixel of padding
-// goes to the right and below.
-func same(c *nn.Conv2dModule, x torch.Tensor) torch.Tensor {
-	if c.Stride == 1 {
-		return c.Forward(x)
-	}
+// relu6 is the function of every block.
+var relu6 = nn.ReLU6()
+
+// samePadding pads for a convolution with a stride as TensorFlow's SAME: its output has ceil(side/stride)
+// pixels, and an odd pixel of padding goes to the right and below.
+func samePadding(c *nn.Conv2dModule, x torch.Tensor) torch.Tensor {
 	shape := x.Shape()
 	padding := func(side int64) (before, after int64) {
 		total := max(0, ((side+c.Stride-1)/c.Stride-1)*c.Stride+c.KernelSize-side)
@@ -166,7 +177,7 @@ func same(c *nn.Conv2dModule, x torch.Tensor) torch.Tensor {
 	if top+bottom+left+right > 0 {
 		x = x.Pad([]int64{left, right, top, bottom}, "constant", 0)
 	}
-	return c.Forward(x)
+	return x
 }
 
 // initialiseLite draws convolutions from N(0, 2/fan out), as TensorFlow's EfficientNet does. The head

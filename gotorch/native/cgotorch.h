@@ -171,6 +171,8 @@ typedef struct {
   double momentum, eps;
   int8_t training;
   cgt_t observe_conv, observe_norm;
+  int64_t padding_end[2];  // below and on the right
+  double relu_cap;         // infinity, or 6 for ReLU6
 } cgt_stage;
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
 char* cgt_activation_statistics(cgt_t t, cgt_t out);

@@ -15,6 +15,8 @@ static kernels::Stage stage(const cgt_stage& s) {
   k.bias = T(s.bias);
   k.stride = {s.stride[0], s.stride[1]};
   k.padding = {s.padding[0], s.padding[1]};
+  k.padding_end = {s.padding_end[0], s.padding_end[1]};
+  k.relu_cap = s.relu_cap;
   k.dilation = {s.dilation[0], s.dilation[1]};
   k.groups = s.groups;
   k.gamma = T(s.gamma);

@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 
+#include "kernels/packed_weights.h"
 #include "shim.h"
 
 using namespace cgt;  // NOLINT
@@ -71,6 +72,7 @@ char* cgt_copy_in(cgt_t p, const void* src, int64_t n) {
     if (n == 0) return;
     if (t.device().is_cpu() && t.is_contiguous()) {
       memcpy(t.data_ptr(), src, n);
+      T(p).unsafeGetTensorImpl()->bump_version();
       return;
     }
     t.copy_(at::from_blob(const_cast<void*>(src), t.sizes(),
@@ -119,7 +121,11 @@ cgt_rt cgt_decode(const char* p, int64_t n) {
 }
 
 char* cgt_set_data(cgt_t p, cgt_t source) {
-  return nothing([&] { T(p).set_data(T(source)); });
+  return nothing([&] {
+    T(p).set_data(T(source));
+    // It counts as no change, and the memory may be what an earlier value lay in.
+    gotorch::kernels::forget_packed_weight(T(p));
+  });
 }
 
 cgt_rt cgt_to(cgt_t p, int8_t device_type, int16_t device_index, int8_t d, int8_t non_blocking,

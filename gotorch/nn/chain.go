@@ -1,6 +1,10 @@
 package nn
 
-import torch "github.com/wangkuiyi/gotorch"
+import (
+	"math"
+
+	torch "github.com/wangkuiyi/gotorch"
+)
 
 // leaves lists what a Sequential runs, with the modules of Sequentials inside it in their place.
 func (s *SequentialModule) leaves(list []IModule) []IModule {
@@ -19,7 +23,69 @@ type link struct {
 	conv  *Conv2dModule
 	norm  *BatchNorm2dModule // nil without one
 	order torch.ConvOrder
-	n     int // the modules that these are
+	cap   float64 // 6 if the ReLU is a ReLU6
+	n     int     // the modules that these are
+}
+
+// Run feeds x (N, C, H, W) through convolutions, each with a BatchNorm2d and a ReLU or ReLU6 behind it or
+// not, as one torch.ConvChain: for blocks that keep them in fields of their own. residual, of the result's
+// shape, is added at the end, or before a ReLU that ends on a BatchNorm2d, as ResNet's blocks have it; pass
+// torch.Tensor{} for none. The result is not to be changed in place.
+func Run(x, residual torch.Tensor, modules ...IModule) torch.Tensor {
+	if hooked(modules) {
+		return oneByOne(x, residual, modules)
+	}
+	var stages []torch.ConvStage
+	for n := 0; n < len(modules); {
+		l := linkAt(modules[n:])
+		must(l.n > 0, "module %d of Run, %T, does not belong to a convolution with zeros around it", n, modules[n])
+		stages, n = append(stages, l.stage()), n+l.n
+	}
+	return torch.ConvChain(x, stages, residual)
+}
+
+// oneByOne is Run for modules with hooks.
+func oneByOne(x, residual torch.Tensor, modules []IModule) torch.Tensor {
+	last := len(modules) - 1
+	closing := 0
+	if _, norm := modules[max(0, last-1)].(*BatchNorm2dModule); norm && isReLU(modules[last]) > 0 {
+		closing = 1
+	}
+	forward := func(list []IModule) {
+		for _, m := range list {
+			x = m.(interface {
+				Forward(torch.Tensor) torch.Tensor
+			}).Forward(x)
+		}
+	}
+	forward(modules[:len(modules)-closing])
+	if residual.T != nil {
+		x = x.Add(residual, 1)
+	}
+	forward(modules[len(modules)-closing:])
+	return x
+}
+
+// isReLU is the cap of a ReLU or ReLU6, 0 of other modules.
+func isReLU(m IModule) float64 {
+	switch m := m.(type) {
+	case *ReLUModule:
+		return math.Inf(1)
+	case *ActivationModule:
+		if m.Function == "ReLU6" {
+			return 6
+		}
+	}
+	return 0
+}
+
+func (l link) stage() torch.ConvStage {
+	stage := l.conv.stage()
+	stage.Order, stage.ReLUCap = l.order, l.cap
+	if l.norm != nil {
+		l.norm.complete(&stage)
+	}
+	return stage
 }
 
 // chain gathers the convolutions that modules begin with into the stages of one torch.ConvChain. n is how
@@ -40,12 +106,7 @@ func chain(modules []IModule) (stages []torch.ConvStage, n int) {
 		links = links[:last]
 	}
 	for _, l := range links {
-		stage := l.conv.stage()
-		stage.Order = l.order
-		if l.norm != nil {
-			l.norm.complete(&stage)
-		}
-		stages = append(stages, stage)
+		stages = append(stages, l.stage())
 	}
 	return stages, n
 }
@@ -61,8 +122,8 @@ func linkAt(modules []IModule) (l link) {
 	for ; l.n < len(modules); l.n++ {
 		if m, ok := modules[l.n].(*BatchNorm2dModule); ok && l.norm == nil {
 			l.norm = m
-		} else if _, ok := modules[l.n].(*ReLUModule); ok && !relu {
-			relu = true
+		} else if cap := isReLU(modules[l.n]); cap > 0 && !relu {
+			relu, l.cap = true, cap
 		} else {
 			break
 		}

@@ -59,16 +59,20 @@ def away_from_kinks(x, stages, residual, margin=1e-4):
     inputs = []
 
     def relu(t, orig=torch.relu):
-        inputs.append(t)
+        inputs.append((t, t))
         return orig(t)
 
-    saved, torch.relu = torch.relu, relu
+    def relu6(t, orig=nn.functional.relu6):
+        inputs.extend([(t, t), (t - 6, t)])
+        return orig(t)
+
+    saved, torch.relu, nn.functional.relu6 = (torch.relu, nn.functional.relu6), relu, relu6
     try:
         with torch.no_grad():
             ko.reference(x, to_double(stages), residual)
     finally:
-        torch.relu = saved
-    return all((t.abs() > margin * t.abs().max()).all() for t in inputs)
+        torch.relu, nn.functional.relu6 = saved
+    return all((t.abs() > margin * of.abs().max()).all() for t, of in inputs)
 
 
 def run(function, x, stages, residual, grad):
@@ -131,11 +135,17 @@ def random_case(rng):
             continue
         k = rng.choice([1, 2, 3, 4, 6, 8, 9, 16, 17, 31, 32, 40, 64, 70])
         order = rng.choice(list(ko.ORDERS))
+        groups, p_end, q_end = 1, p, q
+        if rng.random() < .2:
+            k = groups = channels
+        if rng.random() < .2:
+            p_end, q_end = rng.randint(p, r), rng.randint(q, s)
+            oh, ow = (height + p + p_end - r) // a + 1, (width + q + q_end - s) // b + 1
         norm = None
         if "norm" in order:
             # Few values make the variance ill-conditioned in any arithmetic.
             if n * oh * ow < 8:
-                order = "conv-relu" if order == "conv-relu-norm" else "conv"
+                order = order[:-5] if order.startswith("conv-relu") else "conv"
             else:
                 norm = nn.BatchNorm2d(k, affine=rng.random() < .9, momentum=rng.choice([.1, .3]),
                                       track_running_stats=rng.random() < .9)
@@ -146,7 +156,8 @@ def random_case(rng):
                     nn.init.uniform_(norm.running_mean, -1, 1)
                     nn.init.uniform_(norm.running_var, .5, 2)
                 norm.train(rng.random() < .8)
-        conv = nn.Conv2d(channels, k, (r, s), (a, b), (p, q), bias=rng.random() < .7)
+        conv = nn.Conv2d(channels, k, (r, s), (a, b), (p, q), groups=groups, bias=rng.random() < .7)
+        conv.padding_end = (p_end, q_end)
         for t in conv.parameters():
             t.requires_grad_(rng.random() < .9)
         stages.append((conv, norm, order))
@@ -226,6 +237,22 @@ def check_layers(batch):
     return failed
 
 
+# EfficientNet-Lite0's and MobileNetV3's depthwise shapes: channels, kernel, stride, size at 128 px.
+DEPTHWISE = [(32, 3, 1, 64), (96, 3, 2, 64), (144, 3, 1, 32), (144, 5, 2, 32), (240, 5, 1, 16), (240, 3, 2, 16),
+             (480, 3, 1, 8), (480, 5, 1, 8), (672, 5, 2, 8), (1152, 5, 1, 4), (1152, 3, 1, 4), (72, 5, 2, 28), (96, 7, 1, 32)]
+
+
+def check_depthwise():
+    failed = 0
+    for c, r, s, size in DEPTHWISE:
+        conv, norm = nn.Conv2d(c, c, r, s, r // 2, groups=c, bias=False), nn.BatchNorm2d(c)
+        if s == 2:  # TensorFlow's padding of even sizes
+            conv.padding, conv.padding_end = (r // 2 - 1,) * 2, (r // 2,) * 2
+        x = layer_input(4, c, size).requires_grad_(True)
+        failed += report(f"depthwise {c} {r}x{r}/{s} {size} px", compare(x, [(conv, norm, "conv-norm")]))
+    return failed
+
+
 def check_large_mean():
     failed = 0
     for mean in (10, 100, 1000):
@@ -287,6 +314,26 @@ def check_odd_values():
     return failed
 
 
+def check_kept_weights():
+    """Packed weights are kept between calls without gradients, and made anew once a weight changes."""
+    failed = 0
+    for conv in (nn.Conv2d(16, 24, 3, 1, 1), nn.Conv2d(8, 16, 3, 2, 1)):
+        stages, x = [(conv, None, "conv")], torch.randn(4, conv.in_channels, 20, 20)
+        changes = {"nothing": lambda: None, "an optimizer's step": lambda: conv.weight.sub_(0.1),
+                   "another tensor": lambda: setattr(conv, "weight", nn.Parameter(conv.weight * 2)),
+                   "data": lambda: setattr(conv.weight, "data", conv.weight.data * 0.5),
+                   "training": lambda: conv.weight.mul_(1.5)}
+        for name, change in changes.items():
+            with torch.no_grad():
+                ko.conv_chain(x, stages)
+                change()
+                e = max(error(ko.conv_chain(x, stages), ko.reference(x, stages)) for _ in range(2))
+            ok = e < TOLERANCE
+            print(f"{'ok  ' if ok else 'FAIL'} kept weights after {name}: {e:.1e}")
+            failed += not ok
+    return failed
+
+
 def check_training(steps):
     """cnn8 trained from the same weights by torch and by own kernels: the losses track each other."""
     torch.manual_seed(0)
@@ -318,7 +365,7 @@ def main():
     p.add_argument("--batch", type=int, default=8, help="batch of the cnn8 layers")
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--only", default="", help="random, layers, mean, rerun, odd, training")
+    p.add_argument("--only", default="", help="random, layers, depthwise, mean, rerun, odd, kept, training")
     a = p.parse_args()
     ops = ko.load(a.library)
     ops.set_mode(ko.MODES["own"])
@@ -326,7 +373,7 @@ def main():
     torch.manual_seed(a.seed)
     print("torch", torch.__version__, "kernels", ops.instruction_set())
     checks = {"random": lambda: check_random(a.random, a.seed), "layers": lambda: check_layers(a.batch),
-              "mean": check_large_mean, "rerun": check_rerun, "odd": check_odd_values,
+              "depthwise": check_depthwise, "mean": check_large_mean, "rerun": check_rerun, "odd": check_odd_values, "kept": check_kept_weights,
               "training": lambda: check_training(a.steps)}
     failed = sum(f() for name, f in checks.items() if not a.only or name in a.only.split(","))
     print("failed" if failed else "all passed", failed or "")

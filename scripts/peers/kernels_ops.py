@@ -7,12 +7,18 @@ import torch
 import torch.nn as nn
 
 MODES = {"auto": 0, "own": 1, "libtorch": 2}
-ORDERS = {"conv": 0, "conv-relu": 1, "conv-relu-norm": 2, "conv-norm": 3, "conv-norm-relu": 4}
+ORDERS = {"conv": 0, "conv-relu": 1, "conv-relu-norm": 2, "conv-norm": 3, "conv-norm-relu": 4,
+          "conv-relu6": 1, "conv-relu6-norm": 2, "conv-norm-relu6": 4}
 
 
 def load(path):
     torch.ops.load_library(os.path.abspath(path))
     return torch.ops.gotorch_kernels
+
+
+def padding_end(conv):
+    """Rows and columns of zeros below and on the right; Conv2d itself has as many as above and left."""
+    return getattr(conv, "padding_end", conv.padding)
 
 
 def stage(conv, norm=None, order=None):
@@ -28,24 +34,30 @@ def conv_chain(x, stages, residual=None):
             tensors += [None] * 4
         else:
             tensors += [norm.weight, norm.bias, norm.running_mean, norm.running_var]
-        numbers += [ORDERS[order], *conv.stride, *conv.padding, *conv.dilation, conv.groups,
+        numbers += [ORDERS[order], *conv.stride, *conv.padding, *padding_end(conv), *conv.dilation, conv.groups,
                     int(norm is not None and (norm.training or norm.running_mean is None))]
-        reals += [0.1 if norm is None else norm.momentum, 1e-5 if norm is None else norm.eps]
+        reals += [0.1 if norm is None else norm.momentum, 1e-5 if norm is None else norm.eps, 6.0 if "relu6" in order else float("inf")]
     return torch.ops.gotorch_kernels.conv_chain(x, tensors, numbers, reals, residual)
 
 
 def reference(x, stages, residual=None):
     """The same with torch's modules; works in any dtype the modules are in."""
     for i, (conv, norm, order) in enumerate(stages):
-        x = conv(x)
-        if order in ("conv-relu", "conv-relu-norm"):
-            x = torch.relu(x)
+        relu = torch.nn.functional.relu6 if "relu6" in order else torch.relu
+        if padding_end(conv) == conv.padding:
+            x = conv(x)
+        else:
+            (top, left), (bottom, right) = conv.padding, padding_end(conv)
+            x = nn.functional.conv2d(nn.functional.pad(x, (left, right, top, bottom)), conv.weight, conv.bias,
+                                     conv.stride, 0, conv.dilation, conv.groups)
+        if order.startswith("conv-relu"):
+            x = relu(x)
         if norm is not None:
             x = norm(x)
         if residual is not None and i + 1 == len(stages):
             x = x + residual
-        if order == "conv-norm-relu":
-            x = torch.relu(x)
+        if order.startswith("conv-norm-relu"):
+            x = relu(x)
     return x
 
 

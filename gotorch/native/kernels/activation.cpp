@@ -54,7 +54,7 @@ void activation_statistics(const at::Tensor& t, const at::Tensor& out) {
   if (!own) return general(t, out);
   // The values alone matter, not their order. Nothing is written to them without relu.
   std::vector<ValueCounts> parts;
-  observe_values(const_cast<float*>(t.const_data_ptr<float>()), t.numel(), false, &parts);
+  observe_values(const_cast<float*>(t.const_data_ptr<float>()), t.numel(), nullptr, &parts);
   write_statistics(parts, out);
 }
 
@@ -77,10 +77,12 @@ void write_statistics(const std::vector<ValueCounts>& parts, const at::Tensor& o
 }
 
 // Any value of a part keeps its sums of squares free of cancellation.
-void observe_values(float* raw, ptrdiff_t values, bool relu, std::vector<ValueCounts>* parts) {
+void observe_values(float* raw, ptrdiff_t values, const float* cap,
+                    std::vector<ValueCounts>* parts) {
   observe_parts(values, 1, parts, [&](ptrdiff_t first, ptrdiff_t count, ValueCounts* counts) {
     counts->shift = raw[first];
-    kernels().observe({raw + first, count, relu, 1, nullptr, nullptr, counts});
+    kernels().observe(
+        {raw + first, count, cap != nullptr, cap ? *cap : 0, 1, nullptr, nullptr, counts});
   });
 }
 
@@ -92,8 +94,8 @@ void observe_norm(float* raw, ptrdiff_t pixels, int channels, const float* scale
     scale4[i] = 4 * scale[i % channels], offset4[i] = 4 * offset[i % channels];
   observe_parts(pixels * channels, channels, parts,
                 [&](ptrdiff_t first, ptrdiff_t count, ValueCounts* counts) {
-                  kernels().observe(
-                      {raw + first, count, false, channels, scale4.data(), offset4.data(), counts});
+                  kernels().observe({raw + first, count, false, 0, channels, scale4.data(),
+                                     offset4.data(), counts});
                 });
 }
 
@@ -107,7 +109,7 @@ void observe_block(const Forward& t, ValueCounts* counts) {
   const bool whole = b.rows() == q.oh();
   const ptrdiff_t values = whole ? b.images() * image : b.rows() * row;
   for (int i = 0; i < (whole ? 1 : b.images()); i++)
-    kernels().observe({first + i * image, values, t.relu, 1, nullptr, nullptr, counts});
+    kernels().observe({first + i * image, values, t.relu, t.cap, 1, nullptr, nullptr, counts});
 }
 
 }  // namespace gotorch::kernels

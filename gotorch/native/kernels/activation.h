@@ -22,8 +22,9 @@ void activation_statistics(const at::Tensor& t, const at::Tensor& out);
 // Counts of values by several threads; then the row of them all.
 void write_statistics(const std::vector<ValueCounts>& parts, const at::Tensor& out);
 
-// Counts dense values on all threads; relu: they are made max(value, 0) on the way.
-void observe_values(float* raw, ptrdiff_t values, bool relu, std::vector<ValueCounts>* parts);
+// Counts dense values on all threads; cap, if not null: they are made min(max(value, 0), *cap) on the way.
+void observe_values(float* raw, ptrdiff_t values, const float* cap,
+                    std::vector<ValueCounts>* parts);
 
 // The same of the BatchNorm raw*scale + offset, NHWC, without a write.
 void observe_norm(float* raw, ptrdiff_t pixels, int channels, const float* scale,

@@ -14,6 +14,7 @@
 
 #include "activation.h"
 #include "layer.h"
+#include "packed_weights.h"
 #include "recycle.h"
 #include "reference.h"
 #include "sync.h"
@@ -26,6 +27,7 @@ namespace {
 struct StageState {
   ConvShape shape;
   Order order = Order::kConv;
+  float cap = 0;  // of its ReLU
   bool batch_statistics = false;
   double rows = 0;               // that the batch's statistics were taken over, on all processes
   bool sync = false;             // whether other processes had a part in them
@@ -46,6 +48,8 @@ ConvShape shape_of(const at::Tensor& x, const Stage& s) {
   q.k = s.weight.size(0), q.r = s.weight.size(2), q.s = s.weight.size(3);
   q.stride_h = s.stride[0], q.stride_w = s.stride[1];
   q.pad_h = s.padding[0], q.pad_w = s.padding[1];
+  q.end_h = s.padding_end[0], q.end_w = s.padding_end[1];
+  q.depthwise = depthwise(s);
   return q;
 }
 
@@ -65,7 +69,7 @@ PackWeight weight_of(const ConvShape& q, const at::Tensor& w) {
 Input input_of(const at::Tensor& x, const StageState* producer) {
   Input in{x.const_data_ptr<float>(), x.stride(0), x.stride(1), x.stride(2), x.stride(3), {}};
   if (!producer) return in;
-  in.lazy.relu = relu_last(producer->order);
+  in.lazy.relu = relu_last(producer->order), in.lazy.cap = producer->cap;
   if (producer->norm())
     in.lazy.scale = producer->scale.data(), in.lazy.offset = producer->offset.data();
   return in;
@@ -117,13 +121,15 @@ struct StageResult {
   at::Tensor raw;  // channels-last
 };
 
-// finish: nothing follows and nothing is kept for backward; if the statistics are known beforehand the
-// BatchNorm, the residual and the last ReLU are done in the convolution's epilogue. *finished says so.
-StageResult run_stage(const at::Tensor& x, const StageState* producer, const Stage& s, bool finish,
-                      const at::Tensor& residual, bool* finished) {
+// keep: a backward pass will follow. last: nothing else does; then, unless kept, if the statistics are known
+// beforehand the BatchNorm, the residual and the last ReLU are done in the convolution's epilogue.
+// *finished says so.
+StageResult run_stage(const at::Tensor& x, const StageState* producer, const Stage& s, bool keep,
+                      bool last, const at::Tensor& residual, bool* finished) {
   StageResult result;
   StageState& state = result.state;
   state.shape = shape_of(x, s), state.order = s.order;
+  state.cap = static_cast<float>(s.relu_cap);
   const ConvShape& q = state.shape;
   state.batch_statistics = state.norm() && (s.training || !s.running_mean.defined());
   result.raw = empty_nhwc(q.n, q.k, q.oh(), q.ow());
@@ -136,11 +142,16 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
   std::vector<double> mean, variance;
   ForwardArgs f{};
   f.shape = q, f.input = input_of(x, producer), f.weight = weight_of(q, s.weight);
-  f.bias = data(bias), f.relu = relu_first(s.order), f.out = result.raw.mutable_data_ptr<float>();
   std::vector<ValueCounts> observed;
   if (s.observe_conv.defined()) f.observed = &observed;
+  if (keep && s.weight.requires_grad())
+    forget_packed_weight(s.weight);
+  else
+    f.packed = packed_weight(s.weight, q.depthwise, [&] { return pack_forward_weight(f.weight); });
+  f.bias = data(bias), f.relu = relu_first(s.order), f.cap = state.cap;
+  f.out = result.raw.mutable_data_ptr<float>();
   if (state.batch_statistics) f.mean = &mean, f.variance = &variance;
-  *finished = finish && !state.batch_statistics && !s.observed();
+  *finished = last && !keep && !state.batch_statistics && !s.observed();
   if (*finished) {
     if (state.norm()) f.scale = state.scale.data(), f.offset = state.offset.data();
     f.residual = data(residual), f.relu_last = relu_last(s.order);
@@ -176,7 +187,7 @@ at::Tensor finish_chain(const StageState& state, const at::Tensor& raw,
   t.pixels = static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow(), t.channels = q.k;
   t.raw = data(raw), t.residual = data(residual), t.out = y.mutable_data_ptr<float>();
   if (state.norm()) t.lazy.scale = state.scale.data(), t.lazy.offset = state.offset.data();
-  t.relu_last = relu_last(state.order);
+  t.relu_last = relu_last(state.order), t.cap = state.cap;
   normalise(t);
   return y;
 }
@@ -194,7 +205,7 @@ ChainResult run_chain(const at::Tensor& x, const std::vector<Stage>& stages,
   for (size_t i = 0; i < stages.size(); i++) {
     const bool last = i + 1 == stages.size();
     bool finished = false;
-    StageResult r = run_stage(in, i ? &result.stages.back() : nullptr, stages[i], last && !keep,
+    StageResult r = run_stage(in, i ? &result.stages.back() : nullptr, stages[i], keep, last,
                               last ? residual : at::Tensor(), &finished);
     result.stages.push_back(std::move(r.state));
     in = r.raw;
@@ -304,7 +315,7 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
     at::Tensor masked;
     if (state->masked) {
       masked = empty_nhwc(q.n, q.k, q.oh(), q.ow());
-      t.positive = data(y), t.masked = masked.mutable_data_ptr<float>();
+      t.positive = data(y), t.cap = last.cap, t.masked = masked.mutable_data_ptr<float>();
     }
     reduce_gradient(t, last.norm() ? &sum : nullptr, last.norm() ? &dot : nullptr);
     if (masked.defined()) g = masked;
@@ -319,7 +330,7 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
     BackwardArgs b{};
     b.shape = q, b.input = input_of(before ? raws[i - 1] : x, before);
     b.weight = weight_of(q, weights[i]);
-    b.g = data(g), b.raw = data(raws[i]), b.mask = relu_first(s.order);
+    b.g = data(g), b.raw = data(raws[i]), b.mask = relu_first(s.order), b.cap = s.cap;
     NormBackward norm;
     if (s.norm()) {
       norm = norm_backward(s, gammas[i], sum, dot);

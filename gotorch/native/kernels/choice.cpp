@@ -63,7 +63,8 @@ std::string key_of(const at::Tensor& x, const Stage& s, bool backward) {
     << (backward ? "train " : "infer ") << images(x, s) << 'x' << x.size(1) << 'x' << x.size(2)
     << 'x' << x.size(3) << " conv" << s.weight.size(0) << 'k' << s.weight.size(2) << 'x'
     << s.weight.size(3) << 's' << s.stride[0] << 'x' << s.stride[1] << 'p' << s.padding[0] << 'x'
-    << s.padding[1] << " order" << static_cast<int>(s.order) << (s.training ? " batch" : "");
+    << s.padding[1] << '-' << s.padding_end[0] << 'x' << s.padding_end[1] << " groups" << s.groups
+    << " order" << static_cast<int>(s.order) << (s.training ? " batch" : "");
   return o.str();
 }
 

@@ -10,6 +10,7 @@
 
 #include "choice.h"
 #include "kernels.h"
+#include "packed_weights.h"
 #include "recycle.h"
 #include "reference.h"
 
@@ -17,7 +18,8 @@ namespace gotorch::kernels {
 
 std::array<int64_t, 4> output_sizes(const at::Tensor& x, const Stage& s) {
   const auto out = [&](int i) {
-    return (x.size(2 + i) + 2 * s.padding[i] - s.weight.size(2 + i)) / s.stride[i] + 1;
+    return (x.size(2 + i) + s.padding[i] + s.padding_end[i] - s.weight.size(2 + i)) / s.stride[i] +
+           1;
   };
   return {x.size(0), s.weight.size(0), out(0), out(1)};
 }
@@ -52,24 +54,27 @@ bool covered(const at::Tensor& x, const Stage& s) {
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
   // The tracer records libtorch's operations; of ours it would see nothing.
   if (c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::Tracer)) return false;
-  if (s.groups != 1 || s.dilation[0] != 1 || s.dilation[1] != 1) return false;
-  if (s.stride[0] < 1 || s.stride[1] < 1 || s.padding[0] < 0 || s.padding[1] < 0) return false;
+  if (s.dilation[0] != 1 || s.dilation[1] != 1) return false;
+  if (s.stride[0] < 1 || s.stride[1] < 1) return false;
+  for (const auto& p : {s.padding, s.padding_end})
+    if (p[0] < 0 || p[1] < 0 || p[0] >= 1 << 20 || p[1] >= 1 << 20) return false;
   const int64_t k = s.weight.size(0);
-  if (x.numel() == 0 || s.weight.numel() == 0 || x.size(1) != s.weight.size(1)) return false;
+  if (x.numel() == 0 || s.weight.numel() == 0) return false;
+  if (depthwise(s) ? x.size(1) != k || s.weight.size(3) > kWidestDepthwise
+                   : s.groups != 1 || x.size(1) != s.weight.size(1))
+    return false;
   for (const at::Tensor* t : {&s.bias, &s.gamma, &s.beta, &s.running_mean, &s.running_var})
     if (!vector_of(*t, k)) return false;
   if (s.running_mean.defined() != s.running_var.defined()) return false;
-  if (x.size(2) + 2 * s.padding[0] < s.weight.size(2) ||
-      x.size(3) + 2 * s.padding[1] < s.weight.size(3))
-    return false;
+  for (int i = 0; i < 2; i++)
+    if (x.size(2 + i) + s.padding[i] + s.padding_end[i] < s.weight.size(2 + i)) return false;
   const auto sizes = output_sizes(x, s);
   const int64_t values = sizes[0] * sizes[2] * sizes[3];
   const bool batch = has_norm(s.order) && (s.training || !s.running_mean.defined());
   if (batch && values < 2) return false;
   // Shapes are ints inside; offsets are not.
   constexpr int64_t most = std::numeric_limits<int>::max() / 4;
-  return values < most && x.size(2) < 1 << 20 && x.size(3) < 1 << 20 && s.padding[0] < 1 << 20 &&
-         s.padding[1] < 1 << 20 && s.weight.numel() < most;
+  return values < most && x.size(2) < 1 << 20 && x.size(3) < 1 << 20 && s.weight.numel() < most;
 }
 
 at::Tensor conv_chain(const at::Tensor& x, const std::vector<Stage>& stages,
@@ -99,7 +104,10 @@ at::Tensor conv_chain(const at::Tensor& x, const std::vector<Stage>& stages,
 
 void set_mode(Mode m) { current_mode = m; }
 Mode mode() { return current_mode; }
-void release_memory() { release_recycled(); }
+void release_memory() {
+  forget_packed_weights();
+  release_recycled();
+}
 const char* instruction_set() { return kernels().name; }
 
 }  // namespace gotorch::kernels

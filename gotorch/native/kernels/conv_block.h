@@ -7,7 +7,7 @@
 //
 // Whatever the kernels do not cover goes to libtorch, unchanged: see covered().
 //
-// How nn.Sequential uses it: walk the children; a Conv2d (groups 1 or not, it does not matter: the
+// How nn.Sequential uses it: walk the children; a Conv2d (any groups: the
 // fallback is inside) begins a stage; a ReLU and a BatchNorm2d that follow, in either order, join it;
 // consecutive stages form a chain; call conv_chain once. Do not fuse across a module that has a forward
 // hook, and do not keep fused a chain whose inner activations someone asked for.
@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,11 @@ struct Stage {
   at::Tensor weight;  // [k, c/groups, r, s]
   at::Tensor bias;    // [k] or undefined
   std::array<int64_t, 2> stride{1, 1};
-  std::array<int64_t, 2> padding{0, 0};
+  std::array<int64_t, 2> padding{0, 0};      // above and on the left
+  std::array<int64_t, 2> padding_end{0, 0};  // below and on the right
   std::array<int64_t, 2> dilation{1, 1};
   int64_t groups = 1;
+  double relu_cap = std::numeric_limits<double>::infinity();  // 6 makes the ReLU a ReLU6
   // BatchNorm2d. training: normalise with the batch's statistics and, if defined, move the running ones
   // by momentum (the factor already resolved: 1/num_batches for a cumulative average). Otherwise
   // normalise with the running ones; without running statistics the batch's are always used.
@@ -66,9 +69,9 @@ inline at::Tensor conv_block(const at::Tensor& x, const Stage& stage,
   return conv_chain(x, {stage}, residual);
 }
 
-// Whether own kernels can run this stage on this input: float32, CPU, strided, 4 dimensions, groups 1,
-// dilation 1, not empty, more than one value a channel where batch statistics are asked for, autocast
-// off, no graph being recorded.
+// Whether own kernels can run this stage on this input: float32, CPU, strided, 4 dimensions, groups 1 or
+// one for each of as many input as output channels (depthwise), dilation 1, not empty, more than one value a
+// channel where batch statistics are asked for, autocast off, no graph being recorded.
 bool covered(const at::Tensor& x, const Stage& stage);
 
 // The shape [n, k, oh, ow] of what a covered stage makes of x.

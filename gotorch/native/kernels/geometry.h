@@ -13,9 +13,11 @@ struct ConvShape {
   int n, c, h, w;  // input
   int k, r, s;     // output channels and kernel
   int stride_h, stride_w;
-  int pad_h, pad_w;
-  int oh() const { return (h + 2 * pad_h - r) / stride_h + 1; }
-  int ow() const { return (w + 2 * pad_w - s) / stride_w + 1; }
+  int pad_h, pad_w;  // zeros above and on the left
+  int end_h, end_w;  // zeros below and on the right
+  bool depthwise;    // k == c, and each channel is convolved by itself
+  int oh() const { return (h + pad_h + end_h - r) / stride_h + 1; }
+  int ow() const { return (w + pad_w + end_w - s) / stride_w + 1; }
 };
 
 // A block of work: images [n0, n1), output rows [r0, r1).

@@ -8,11 +8,13 @@
 #pragma GCC target("avx2,fma")
 
 #include "pass_data_gradient.h"
+#include "pass_depthwise.h"
 #include "pass_forward.h"
 #include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
+#include "pass_winograd.h"
 
 namespace gotorch::kernels {
 namespace {
@@ -31,8 +33,10 @@ struct Avx2 {
   static GOTORCH_INLINE V mul(V a, V b) { return _mm256_mul_ps(a, b); }
   // max returns its second operand when one is NaN: NaN stays NaN, as torch.relu has it.
   static GOTORCH_INLINE V max0(V a) { return _mm256_max_ps(zero(), a); }
-  static GOTORCH_INLINE V keep_positive(V d, V by) {
-    return _mm256_and_ps(d, _mm256_cmp_ps(by, zero(), _CMP_GT_OQ));
+  static GOTORCH_INLINE V min(V a, V cap) { return _mm256_min_ps(cap, a); }
+  static GOTORCH_INLINE V keep_between(V d, V by, V cap) {
+    return _mm256_and_ps(d, _mm256_and_ps(_mm256_cmp_ps(by, zero(), _CMP_GT_OQ),
+                                          _mm256_cmp_ps(by, cap, _CMP_LT_OQ)));
   }
 
   // For histogram.h.
@@ -87,6 +91,7 @@ void weight_gradient_any(const WeightGradient& t) {
 
 const KernelTable avx2_kernels = {
     "avx2",
+    8,
     width,
     tiles,
     pack_input<Avx2>,
@@ -97,6 +102,15 @@ const KernelTable avx2_kernels = {
     normalise<Avx2>,
     reduce_gradient<Avx2>,
     observe<Avx2>,
+    depthwise_forward<Avx2, 6>,
+    depthwise_data_gradient<Avx2, 6>,
+    depthwise_weight_gradient<Avx2>,
+    winograd_input<Avx2>,
+    winograd_gradient<Avx2>,
+    [](const WinogradDataGradient& t, int) { winograd_data_gradient<Avx2, 6, 2>(t); },
+    winograd_weight_gradient<Avx2, 6, 2>,
+    winograd_pack_weight<Avx2>,
+    winograd_unpack_weight<Avx2>,
 };
 
 }  // namespace gotorch::kernels

@@ -10,11 +10,13 @@
 #pragma GCC target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")
 
 #include "pass_data_gradient.h"
+#include "pass_depthwise.h"
 #include "pass_forward.h"
 #include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
+#include "pass_winograd.h"
 
 namespace gotorch::kernels {
 namespace {
@@ -32,8 +34,10 @@ struct Avx512 {
   static GOTORCH_INLINE V sub(V a, V b) { return _mm512_sub_ps(a, b); }
   static GOTORCH_INLINE V mul(V a, V b) { return _mm512_mul_ps(a, b); }
   static GOTORCH_INLINE V max0(V a) { return _mm512_max_ps(zero(), a); }
-  static GOTORCH_INLINE V keep_positive(V d, V by) {
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(by, zero(), _CMP_GT_OQ), d);
+  static GOTORCH_INLINE V min(V a, V cap) { return _mm512_min_ps(cap, a); }
+  static GOTORCH_INLINE V keep_between(V d, V by, V cap) {
+    const __mmask16 above = _mm512_cmp_ps_mask(by, zero(), _CMP_GT_OQ);
+    return _mm512_maskz_mov_ps(_mm512_mask_cmp_ps_mask(above, by, cap, _CMP_LT_OQ), d);
   }
 
   // For histogram.h.
@@ -84,8 +88,10 @@ struct Avx512Half {
   static GOTORCH_INLINE V sub(V a, V b) { return _mm256_sub_ps(a, b); }
   static GOTORCH_INLINE V mul(V a, V b) { return _mm256_mul_ps(a, b); }
   static GOTORCH_INLINE V max0(V a) { return _mm256_max_ps(zero(), a); }
-  static GOTORCH_INLINE V keep_positive(V d, V by) {
-    return _mm256_maskz_mov_ps(_mm256_cmp_ps_mask(by, zero(), _CMP_GT_OQ), d);
+  static GOTORCH_INLINE V min(V a, V cap) { return _mm256_min_ps(cap, a); }
+  static GOTORCH_INLINE V keep_between(V d, V by, V cap) {
+    const __mmask8 above = _mm256_cmp_ps_mask(by, zero(), _CMP_GT_OQ);
+    return _mm256_maskz_mov_ps(_mm256_mask_cmp_ps_mask(above, by, cap, _CMP_LT_OQ), d);
   }
 };
 
@@ -110,6 +116,13 @@ void weight_gradient_any(const WeightGradient& t) {
   : t.width == 16 ? weight_gradient<Avx512, 12, 1>(t)
                   : weight_gradient<Avx512, 12, 2>(t);
 }
+void winograd_data_gradient_any(const WinogradDataGradient& t, int width) {
+  width == 16 ? winograd_data_gradient<Avx512, 12, 1>(t) : winograd_data_gradient<Avx512, 12, 2>(t);
+}
+void winograd_weight_gradient_any(const WinogradWeightGradient& t) {
+  t.width == 16 ? winograd_weight_gradient<Avx512, 12, 1>(t)
+                : winograd_weight_gradient<Avx512, 12, 2>(t);
+}
 // Rows of few channels do not fill a vector of sixteen.
 void pack_gradient_any(const PackGradient& t) {
   t.width == 8 ? pack_gradient<Avx512Half>(t) : pack_gradient<Avx512>(t);
@@ -119,6 +132,7 @@ void pack_gradient_any(const PackGradient& t) {
 
 const KernelTable avx512_kernels = {
     "avx512",
+    16,
     width,
     tiles,
     pack_input<Avx512>,
@@ -129,6 +143,15 @@ const KernelTable avx512_kernels = {
     normalise<Avx512>,
     reduce_gradient<Avx512>,
     observe<Avx512>,
+    depthwise_forward<Avx512, 8>,
+    depthwise_data_gradient<Avx512, 8>,
+    depthwise_weight_gradient<Avx512>,
+    winograd_input<Avx512>,
+    winograd_gradient<Avx512>,
+    winograd_data_gradient_any,
+    winograd_weight_gradient_any,
+    winograd_pack_weight<Avx512>,
+    winograd_unpack_weight<Avx512>,
 };
 
 }  // namespace gotorch::kernels

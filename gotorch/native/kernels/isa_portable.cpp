@@ -1,11 +1,13 @@
 // The kernels in the compiler's own vectors of four floats: SSE2 on x86-64, NEON on arm64.
 #include "kernels.h"
 #include "pass_data_gradient.h"
+#include "pass_depthwise.h"
 #include "pass_forward.h"
 #include "pass_observe.h"
 #include "pass_pack.h"
 #include "pass_pointwise.h"
 #include "pass_weight_gradient.h"
+#include "pass_winograd.h"
 
 namespace gotorch::kernels {
 namespace {
@@ -25,7 +27,11 @@ struct Portable {
   static V mul(V a, V b) { return a * b; }
   // NaN stays NaN, as torch.relu has it.
   static V max0(V a) { return a <= zero() ? zero() : a; }
-  static V keep_positive(V d, V by) { return by > zero() ? d : zero(); }
+  static V min(V a, V cap) { return a >= cap ? cap : a; }
+  static V keep_between(V d, V by, V cap) {
+    const V low = by > zero() ? d : zero();
+    return by < cap ? low : zero();
+  }
 
   // For histogram.h.
   typedef unsigned U __attribute__((vector_size(16)));
@@ -58,6 +64,7 @@ int tiles(const ConvShape& q, int) { return q.r * tiling(q, 4).per_row; }
 
 const KernelTable portable_kernels = {
     "portable",
+    4,
     width,
     tiles,
     pack_input<Portable>,
@@ -68,6 +75,15 @@ const KernelTable portable_kernels = {
     normalise<Portable>,
     reduce_gradient<Portable>,
     observe<Portable>,
+    depthwise_forward<Portable, 6>,
+    depthwise_data_gradient<Portable, 6>,
+    depthwise_weight_gradient<Portable>,
+    winograd_input<Portable>,
+    winograd_gradient<Portable>,
+    [](const WinogradDataGradient& t, int) { winograd_data_gradient<Portable, 4, 2>(t); },
+    winograd_weight_gradient<Portable, 4, 2>,
+    winograd_pack_weight<Portable>,
+    winograd_unpack_weight<Portable>,
 };
 
 }  // namespace gotorch::kernels

@@ -3,21 +3,25 @@
 #pragma once
 
 #include "geometry.h"
+#include "winograd.h"
 
 namespace gotorch::kernels {
 
 // Reads an activation as the next layer sees it: value = raw*scale + offset, then ReLU. The affine
-// part is a BatchNorm that was never written to memory. scale == nullptr: no affine part.
+// part is a BatchNorm that was never written to memory. scale == nullptr: no affine part. With every
+// ReLU goes its cap: 6 for ReLU6, else infinity.
 struct Lazy {
   const float* scale;
   const float* offset;
   bool relu;
+  float cap;
 };
 
 // Packs the input of a block (see PackedInput).
 struct PackInput {
   ConvShape shape;
   Block block;
+  PackedInput layout;
   const float* x;  // whole tensor, any strides
   ptrdiff_t stride_n, stride_c, stride_h, stride_w;
   Lazy lazy;
@@ -38,6 +42,7 @@ struct PackGradient {
   const float* raw;            // NHWC, k channels; may be null if not used
   const float *a, *b, *e, *m;  // k floats each, padded to whole panels; a null: d = g
   bool mask;
+  float cap;  // and zero where mask and raw >= cap
   float* out;
   double* sum;  // += sum of d over the block's own pixels; k padded
 };
@@ -60,6 +65,7 @@ struct Forward {
   // Inference: then out*scale + offset, + residual, ReLU. Null where absent.
   const float *scale, *offset, *residual;
   bool relu_last;
+  float cap;  // of either ReLU
 };
 
 // Gradient with respect to the input for the panels [panel0, panel1) of input channels.
@@ -101,16 +107,20 @@ struct Normalise {
   Lazy lazy;
   const float* residual;
   bool relu_last;
+  float cap;
   float* out;
 };
 
 // The sums BatchNorm's backward needs from a gradient that did not come from DataGradient:
-// sum += g, dot += g*(raw - mean), g first zeroed where positive <= 0 (and then stored to masked).
+// sum += g, dot += g*(raw - mean), g first zeroed (and then stored to masked) where positive <= 0 or, with
+// lazy.relu, where the value that raw stands for is.
 struct ReduceGradient {
   ptrdiff_t pixels;
   int channels;
   const float *g, *raw, *mean;
   const float* positive;  // null: no mask
+  float cap;              // g is also zeroed where positive >= cap
+  Lazy lazy;
   float* masked;
   double *sum, *dot;  // null: mask only
 };
@@ -132,13 +142,88 @@ struct Observe {
   float* raw;
   ptrdiff_t values;
   bool relu;
+  float cap;  // of the ReLU
   int channels;
   const float *scale4, *offset4;
   ValueCounts* counts;
 };
 
+// Transformed tiles: the value of a point, tile and channel is data[point*plane + tile*step + channel].
+struct Planes {
+  float* data;
+  ptrdiff_t plane;
+  int channels, step;
+};
+
+// Winograd's transforms of a block's packed input and of its packed output gradient; see winograd.h. Planes
+// without data are not wanted.
+struct WinogradInput {
+  ConvShape shape;
+  Block block;
+  const float* x;
+  Planes out;
+};
+
+struct WinogradGradient {
+  ConvShape shape;
+  Block block;
+  int width;
+  const float* g;
+  PackedGradient layout;  // of g
+  Planes for_data, for_weight;
+};
+
+// products: scratch, kPoints * winograd_product_plane(tiles, panel width) floats.
+// Writes the gradient of the block's input rows, as it is: see ReduceGradient.
+struct WinogradDataGradient {
+  ConvShape shape;
+  Block block;
+  const float* weight;  // [panel of phases and c][point][k][width]
+  Planes in;
+  float *products, *out;  // out: whole tensor, NHWC, c channels
+};
+
+// out [point][panel][channel in][width] += over tiles, for points [point0, point1).
+struct WinogradWeightGradient {
+  int width, tiles, point0, point1;
+  Planes in, g;
+  float* out;
+};
+
+inline ptrdiff_t winograd_product_plane(int tiles, int width) {
+  return static_cast<ptrdiff_t>(tiles) * width + 16;
+}
+
+// A weight tensor with any strides (in floats).
+struct PackWeight {
+  ConvShape shape;
+  const float* weight;
+  ptrdiff_t stride_k, stride_c, stride_r, stride_s;
+};
+// The taps of one pair of channels that are in the kernel, as rows and columns of the transform's nine.
+struct WinogradTaps {
+  float* first;  // tap (row0, col0)
+  ptrdiff_t row, col;
+  int row0, row1, col0, col1;
+  bool has(int i, int j) const { return i >= row0 && i < row1 && j >= col0 && j < col1; }
+  float* at(int i, int j) const { return first + (i - row0) * row + (j - col0) * col; }
+};
+
+// Weights and their transform [panel][point][channel in][width]; transposed: for the data gradient, from
+// k (whole panels of width_k) to the phases' channels in groups (phase_group).
+struct WinogradWeight {
+  PackWeight weight;
+  bool transposed;
+  int channels_in, group, width, panel0, panel1;
+  float* packed;
+  WinogradTaps taps(int in, int out) const;
+};
+
+constexpr int kWidestDepthwise = 7;
+
 struct KernelTable {
   const char* name;
+  int vector;                                 // floats in one
   int (*width)(int channels);                 // channels in a panel for a layer with this many
   int (*tiles)(const ConvShape&, int width);  // weight-gradient tiles of a layer
   void (*pack_input)(const PackInput&);
@@ -149,6 +234,16 @@ struct KernelTable {
   void (*normalise)(const Normalise&);
   void (*reduce_gradient)(const ReduceGradient&);
   void (*observe)(const Observe&);
+  // Panels of one vector, and weights [panel][r][s][vector]. Only s up to kWidestDepthwise.
+  void (*depthwise_forward)(const Forward&);
+  void (*depthwise_data_gradient)(const DataGradient&);
+  void (*depthwise_weight_gradient)(const WeightGradient&);
+  void (*winograd_input)(const WinogradInput&);
+  void (*winograd_gradient)(const WinogradGradient&);
+  void (*winograd_data_gradient)(const WinogradDataGradient&, int width);
+  void (*winograd_weight_gradient)(const WinogradWeightGradient&);
+  void (*winograd_pack_weight)(const WinogradWeight&);
+  void (*winograd_unpack_weight)(const WinogradWeight&, const float* const* parts, int count);
 };
 
 extern const KernelTable portable_kernels;
@@ -165,12 +260,7 @@ inline int segments(const ConvShape& q, int width) { return q.r * ceil_div(q.k, 
 
 inline int padded(int channels, int width) { return ceil_div(channels, width) * width; }
 
-// Weights in the layouts above, from a tensor with any strides (in floats).
-struct PackWeight {
-  ConvShape shape;
-  const float* weight;
-  ptrdiff_t stride_k, stride_c, stride_r, stride_s;
-};
+// Weights in the layouts above.
 void pack_weight(const PackWeight& p, int width, int panel0, int panel1, float* out);
 void pack_weight_transposed(const PackWeight& p, int width_k, int width_c, int panel0, int panel1,
                             float* out);

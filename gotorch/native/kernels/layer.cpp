@@ -4,15 +4,11 @@
 #include <memory>
 
 #include "activation.h"
-#include "moments.h"
-#include "parallel.h"
-#include "recycle.h"
+#include "layer_parts.h"
 
 namespace gotorch::kernels {
 
 namespace {
-
-constexpr int kPadding = 32;  // the widest panel of any instruction set
 
 // Blocking, in bytes: what one unit of work may pack (half of a common second-level cache), below
 // which weights every thread sums its own copy of the weight gradient, and how much of the batch is
@@ -22,11 +18,6 @@ constexpr ptrdiff_t kPrivateWeightBytes = 512 << 10;
 constexpr ptrdiff_t kSharedBytes = 48 << 20;
 // A block of at least this many pixels reads the weights seldom enough to hide it.
 constexpr int kBlockPixels = 192;
-
-// A share of work: units [first, last) of count for part of parts.
-int share(int count, int part, int parts) {
-  return static_cast<int>(static_cast<long long>(count) * part / parts);
-}
 
 // How a pass is cut: blocks of pixels times groups of panels.
 struct Cut {
@@ -53,43 +44,6 @@ Cut cut(const ConvShape& q, int panels, ptrdiff_t image_bytes) {
   return c;
 }
 
-// One row of the per-channel affine of a lazy input, repeated for every column.
-struct RowAffine {
-  std::vector<float> scale, offset;
-  RowAffine(const ConvShape& q, const Lazy& lazy) {
-    if (!lazy.scale) return;
-    for (int i = 0; i < q.w; i++) {
-      scale.insert(scale.end(), lazy.scale, lazy.scale + q.c);
-      offset.insert(offset.end(), lazy.offset, lazy.offset + q.c);
-    }
-  }
-  const float* scale_row() const { return scale.empty() ? nullptr : scale.data(); }
-  const float* offset_row() const { return offset.empty() ? nullptr : offset.data(); }
-};
-
-PackInput pack_task(const ConvShape& q, const Input& in, const RowAffine& row, const Block& b,
-                    float* out) {
-  return {q,           b,           in.x,    in.stride_n,     in.stride_c,
-          in.stride_h, in.stride_w, in.lazy, row.scale_row(), row.offset_row(),
-          out};
-}
-
-std::shared_ptr<float> floats(ptrdiff_t count) { return recycled(static_cast<size_t>(count)); }
-
-// Sums per block and channel, added up in block order: the same result whoever ran which block.
-struct BlockSums {
-  int width;
-  std::vector<double> data;
-  BlockSums(size_t blocks, int channels)
-      : width(padded(channels, kPadding)), data(blocks * width, 0.0) {}
-  double* of(size_t block) { return data.data() + block * width; }
-  void total(int channels, std::vector<double>* out) const {
-    out->assign(channels, 0.0);
-    for (size_t i = 0; i < data.size(); i += width)
-      for (int c = 0; c < channels; c++) (*out)[c] += data[i + c];
-  }
-};
-
 }  // namespace
 
 Channels channels(int count, float value) {
@@ -98,24 +52,30 @@ Channels channels(int count, float value) {
   return c;
 }
 
+std::shared_ptr<float> pack_forward_weight(const PackWeight& weight) {
+  const ConvShape& q = weight.shape;
+  if (q.depthwise) return depthwise_pack_weight(weight);
+  const int width = kernels().width(q.k), panels = ceil_div(q.k, width), parts = threads();
+  auto packed = floats(static_cast<ptrdiff_t>(q.r) * q.s * q.c * panels * width);
+  parallel(parts, [&](int t) {
+    pack_weight(weight, width, share(panels, t, parts), share(panels, t + 1, parts), packed.get());
+  });
+  return packed;
+}
+
 void forward_layer(const ForwardArgs& a) {
+  if (a.shape.depthwise) return depthwise_forward_layer(a);
   const KernelTable& isa = kernels();
   const ConvShape& q = a.shape;
   const int width = isa.width(q.k), panels = ceil_div(q.k, width), parts = threads();
-  const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
-  auto weight = floats(len * panels * width);
-  parallel(parts, [&](int t) {
-    pack_weight(a.weight, width, share(panels, t, parts), share(panels, t + 1, parts),
-                weight.get());
-  });
-  Channels bias = channels(q.k);
-  if (a.bias) std::copy(a.bias, a.bias + q.k, bias.begin());
+  const auto weight = a.packed ? a.packed : pack_forward_weight(a.weight);
+  const Channels bias = padded_bias(a);
   const RowAffine row(q, a.input.lazy);
 
   const ptrdiff_t image_bytes = packed_input(q, {0, 1, 0, q.oh()}).image * 4;
   const Cut c = cut(q, panels, image_bytes);
   const bool stats = a.mean != nullptr;
-  BlockSums means(stats ? c.blocks.size() : 0, q.k), squares(stats ? c.blocks.size() : 0, q.k);
+  BlockStatistics sums(stats ? c.blocks.size() : 0, q.k);
   const int units = c.units(), tasks = std::min(parts, units);
   // A whole block's values are looked at while they are in cache.
   const bool observed = a.observed && c.groups == 1;
@@ -129,32 +89,21 @@ void forward_layer(const ForwardArgs& a) {
       const Block& b = c.blocks[i];
       if (i != packed) {
         x = scratch(kInputSlot, packed_input(q, b).floats(b.images()));
-        isa.pack_input(pack_task(q, a.input, row, b, x));
+        isa.pack_input(pack_task(q, a.input, row, b, packed_input(q, b), x));
         packed = i;
       }
-      Forward f{};
-      f.shape = q, f.block = b, f.width = width;
+      Forward f = forward_task(a, b, bias);
+      f.width = width, f.weight = weight.get(), f.x = x, f.segment = segment.data();
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
-      f.x = x, f.segment = segment.data(), f.weight = weight.get(), f.bias = bias.data();
-      f.relu = a.relu, f.keep_negative = a.relu && a.observed, f.out = a.out;
-      if (stats) f.mean = means.of(i), f.squares = squares.of(i);
-      f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
+      if (stats) sums.collect(i, &f);
       isa.forward(f);
       if (observed) observe_block(f, &(*a.observed)[t]);
     }
   });
   if (a.observed && !observed)
-    observe_values(a.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow() * q.k, a.relu, a.observed);
-  if (!stats) return;
-  a.mean->assign(q.k, 0.0), a.variance->assign(q.k, 0.0);
-  for (int k = 0; k < q.k; k++) {
-    Moments all;
-    for (size_t i = 0; i < c.blocks.size(); i++) {
-      const double count = static_cast<double>(c.blocks[i].images()) * c.blocks[i].rows() * q.ow();
-      all.join({count, means.of(i)[k], squares.of(i)[k]});
-    }
-    (*a.mean)[k] = all.mean, (*a.variance)[k] = std::max(0.0, all.squares / all.count);
-  }
+    observe_values(a.out, static_cast<ptrdiff_t>(q.n) * q.oh() * q.ow() * q.k,
+                   a.relu ? &a.cap : nullptr, a.observed);
+  if (stats) sums.merge(q, c.blocks, a.mean, a.variance);
 }
 
 namespace {
@@ -184,7 +133,7 @@ struct Backward {
 
   PackGradient pack(const Block& b, const PackedGradient& layout, int image0, float* out,
                     double* sum) const {
-    return {q, b, width_k, layout, image0, a.g, a.raw, a.a, a.b, a.e, a.m, a.mask, out, sum};
+    return gradient_task(a, b, width_k, layout, image0, out, sum);
   }
 
   WeightGradient weight(const Block& b, const float* x, const float* g,
@@ -222,13 +171,6 @@ struct Backward {
     });
   }
 
-  void store_bias(const BlockSums& sums) const {
-    if (!a.bias_gradient) return;
-    std::vector<double> total;
-    sums.total(q.k, &total);
-    std::copy(total.begin(), total.end(), a.bias_gradient);
-  }
-
   // Every block does its part of both gradients while its packed operands are in cache; each thread
   // sums its own weight gradient.
   void by_blocks(const Cut& c) const {
@@ -248,7 +190,7 @@ struct Backward {
         isa.pack_gradient(pack(b, layout, b.n0, g, bias.of(i)));
         if (a.weight_gradient) {
           float* x = scratch(kInputSlot, packed_input(q, b).floats(b.images()));
-          isa.pack_input(pack_task(q, a.input, row, b, x));
+          isa.pack_input(pack_task(q, a.input, row, b, packed_input(q, b), x));
           isa.weight_gradient(weight(b, x, g, layout, 0, tiles, out));
         }
         if (halo)
@@ -259,7 +201,7 @@ struct Backward {
     std::vector<const float*> parts_of_sum;
     for (int t = 0; t < tasks; t++) parts_of_sum.push_back(partial.get() + t * size);
     store_weight(parts_of_sum);
-    store_bias(bias);
+    store_bias(a, bias);
     if (a.mean) sum.total(q.c, a.sum), dot.total(q.c, a.dot);
   }
 
@@ -282,7 +224,8 @@ struct Backward {
       parallel(whole.images(), [&](int i) {
         const Block b{n0 + i, n0 + i + 1, 0, q.oh()};
         isa.pack_gradient(pack(b, layout, n0, g.get(), bias.of(n0 + i)));
-        if (a.weight_gradient) isa.pack_input(pack_task(q, a.input, row, b, x.get() + i * image_x));
+        if (a.weight_gradient)
+          isa.pack_input(pack_task(q, a.input, row, b, packed_input(q, b), x.get() + i * image_x));
       });
       parallel(parts, [&](int t) {
         if (a.weight_gradient)
@@ -309,7 +252,7 @@ struct Backward {
       });
     }
     store_weight({out.get()});
-    store_bias(bias);
+    store_bias(a, bias);
     if (a.mean) sum.total(q.c, a.sum), dot.total(q.c, a.dot);
   }
 };
@@ -317,6 +260,8 @@ struct Backward {
 }  // namespace
 
 void backward_layer(const BackwardArgs& a) {
+  if (a.shape.depthwise) return depthwise_backward_layer(a);
+  if (winograd_pays(a.shape, threads())) return winograd_backward_layer(a);
   const Backward pass(a);
   const ConvShape& q = a.shape;
   const Block image{0, 1, 0, q.oh()};

@@ -1,6 +1,7 @@
 // One convolution layer: cuts each pass into blocks, runs them on all threads, merges their sums.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "kernels.h"
@@ -22,15 +23,20 @@ struct ForwardArgs {
   ConvShape shape;
   Input input;
   PackWeight weight;
-  const float* bias;  // k floats or null
+  std::shared_ptr<float> packed;  // see pack_forward_weight; null: made here
+  const float* bias;              // k floats or null
   bool relu;
   std::vector<ValueCounts>* observed;   // gets the statistics of out from before its ReLU, or null
   float* out;                           // NHWC
   std::vector<double>*mean, *variance;  // of out per channel (variance biased), or null
   const float *scale, *offset, *residual;  // inference only, or null; scale, offset as Channels
   bool relu_last;
+  float cap;  // of either ReLU
 };
 void forward_layer(const ForwardArgs& a);
+
+// The weights as forward_layer wants them, for ForwardArgs::packed.
+std::shared_ptr<float> pack_forward_weight(const PackWeight& weight);
 
 struct BackwardArgs {
   ConvShape shape;
@@ -40,6 +46,7 @@ struct BackwardArgs {
   const float *g, *raw;
   const float *a, *b, *e, *m;
   bool mask;
+  float cap;
   float* weight_gradient;             // or null
   PackWeight weight_gradient_layout;  // its strides
   float* bias_gradient;               // k floats, or null
@@ -50,6 +57,14 @@ struct BackwardArgs {
   std::vector<double>*sum, *dot;
 };
 void backward_layer(const BackwardArgs& a);
+
+// backward_layer through Winograd's form (winograd.h), where it fits.
+void winograd_backward_layer(const BackwardArgs& a);
+
+// The same for depthwise convolutions.
+void depthwise_forward_layer(const ForwardArgs& a);
+std::shared_ptr<float> depthwise_pack_weight(const PackWeight& weight);
+void depthwise_backward_layer(const BackwardArgs& a);
 
 // The pointwise passes, on all threads. sum and dot: channels doubles, or null.
 void normalise(const Normalise& t);

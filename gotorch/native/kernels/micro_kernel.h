@@ -1,7 +1,7 @@
 // The two inner loops, written once over an instruction set. Include after the set is defined.
 //
 // An instruction set is a struct with: V, a vector of W floats; zero, load, store, broadcast, fma,
-// add, sub, mul, max0, keep_positive. Everything here is a template over it, so that code for one set
+// add, sub, mul, max0, min, keep_between. Everything here is a template over it, so that code for one set
 // never leaks into a function that another set calls.
 #pragma once
 
@@ -102,11 +102,10 @@ struct Walk {
   ptrdiff_t y_image, y_row, y_col;
 };
 
-// Runs gemm_tile over all pixels, P at a time, across row and image ends. The last tile repeats its
-// last pixel. Epilogue: start(acc) sets the initial sums, finish(acc, offsets, count) takes them.
-template <class I, int P, int N, class Epilogue>
-GOTORCH_INLINE void sweep(const Walk& q, const float* x, const ptrdiff_t* segment, int segments,
-                          int len, const float* w, Epilogue& epilogue) {
+// Calls tile(operands, result offsets, count) for all pixels, P at a time, across row and image ends. The
+// last tile repeats its last pixel.
+template <int P, class Tile>
+GOTORCH_INLINE void walk_tiles(const Walk& q, const float* x, Tile&& tile) {
   const ptrdiff_t total = static_cast<ptrdiff_t>(q.images) * q.rows * q.cols;
   int row = 0, col = 0;
   const float *x_image = x, *x_row = x;
@@ -129,11 +128,24 @@ GOTORCH_INLINE void sweep(const Walk& q, const float* x, const ptrdiff_t* segmen
       row = 0;
       x_row = x_image += q.x_image, y_row = y_image += q.y_image;
     }
-    typename I::V acc[P][N];
-    epilogue.start(acc);
-    gemm_tile<I, P, N>(at, segment, segments, len, w, acc);
-    epilogue.finish(acc, y, count);
+    tile(at, y, count);
   }
+}
+
+// gemm_tile over all pixels. Epilogue: start(acc) sets the initial sums, finish(acc, offsets, count) takes
+// them.
+template <class I, int P, int N, class Epilogue>
+GOTORCH_INLINE void sweep(const Walk& q, const float* x, const ptrdiff_t* segment, int segments,
+                          int len, const float* w, Epilogue& epilogue) {
+  walk_tiles<P>(
+      q, x,
+      [&](const float* const(&at)[P], const ptrdiff_t(&y)[P], int count)
+          __attribute__((always_inline)) {
+            typename I::V acc[P][N];
+            epilogue.start(acc);
+            gemm_tile<I, P, N>(at, segment, segments, len, w, acc);
+            epilogue.finish(acc, y, count);
+          });
 }
 
 // Loads or stores the first count floats of W, for the last, partly filled panel.

@@ -14,7 +14,7 @@ void parallel(int tasks, const std::function<void(int)>& task);
 
 // A buffer of at least floats floats that belongs to the calling thread and lives as long as it, one
 // per slot. Contents are undefined; 64-byte aligned; 64 readable floats follow the end.
-enum Slot { kInputSlot, kGradientSlot, kSlots };
+enum Slot { kInputSlot, kGradientSlot, kPlanesSlot, kGradientPlanesSlot, kProductsSlot, kSlots };
 float* scratch(Slot slot, std::size_t floats);
 
 }  // namespace gotorch::kernels

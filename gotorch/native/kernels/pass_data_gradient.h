@@ -72,7 +72,7 @@ struct DataGradientEpilogue {
       const int c = channel + v * I::W;
       V value = raw;
       if (t.lazy.scale) value = I::fma(raw, I::load(t.lazy.scale + c), I::load(t.lazy.offset + c));
-      d = I::keep_positive(d, value);
+      d = I::keep_between(d, value, I::set(t.lazy.cap));
     }
     if (t.sum) {
       sum[v] = I::add(sum[v], d);

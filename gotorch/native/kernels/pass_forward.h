@@ -37,10 +37,11 @@ struct ForwardEpilogue {
   GOTORCH_INLINE void finish(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
     if (t.keep_negative) return finish_observed(acc, y, count);
     if (t.relu) {
+      const V cap = I::set(t.cap);
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++)
 #pragma GCC unroll 8
-        for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
+        for (int v = 0; v < N; v++) acc[p][v] = I::min(I::max0(acc[p][v]), cap);
     }
     if (t.mean) collect(acc, count);
     if (count == P && valid >= N * I::W && !t.scale && !t.residual && !t.relu_last) {
@@ -75,7 +76,7 @@ struct ForwardEpilogue {
 #pragma GCC unroll 32
     for (int p = 0; p < P; p++)
 #pragma GCC unroll 8
-      for (int v = 0; v < N; v++) acc[p][v] = I::max0(acc[p][v]);
+      for (int v = 0; v < N; v++) acc[p][v] = I::min(I::max0(acc[p][v]), I::set(t.cap));
     collect(acc, count);
   }
 
@@ -86,7 +87,7 @@ struct ForwardEpilogue {
     if (t.residual)
       value = I::add(value,
                      left >= I::W ? I::load(t.residual + at) : load_some<I>(t.residual + at, left));
-    if (t.relu_last) value = I::max0(value);
+    if (t.relu_last) value = I::min(I::max0(value), I::set(t.cap));
     if (left >= I::W)
       I::store(t.out + at, value);
     else

@@ -63,7 +63,7 @@ GOTORCH_INLINE void observe_value(float v, ValueCounts* counts) {
 template <class I>
 GOTORCH_INLINE void observe_raw(const Observe& t) {
   Counter<I> counter;
-  const typename I::V four = I::set(4);
+  const typename I::V four = I::set(4), cap = I::set(t.cap);
   ptrdiff_t at = 0;
   for (; at + Counter<I>::kValues <= t.values; at += Counter<I>::kValues) {
     float* v = t.raw + at;
@@ -71,13 +71,14 @@ GOTORCH_INLINE void observe_raw(const Observe& t) {
         [&](int i) __attribute__((always_inline)) { return I::mul(I::load(v + i * I::W), four); },
         t.counts);
     if (!t.relu) continue;
-    for (int i = 0; i < Counter<I>::kValues; i += I::W) I::store(v + i, I::max0(I::load(v + i)));
+    for (int i = 0; i < Counter<I>::kValues; i += I::W)
+      I::store(v + i, I::min(I::max0(I::load(v + i)), cap));
   }
   counter.flush(t.counts);
   for (; at < t.values; at++) {
     float& v = t.raw[at];
     observe_value<I>(v, t.counts);
-    if (t.relu) v = v < 0 ? 0 : v;
+    if (t.relu) v = v < 0 ? 0 : v > t.cap ? t.cap : v;
   }
 }
 

@@ -8,30 +8,31 @@ namespace gotorch::kernels {
 
 // y[i] = lazy(x[i]) for count consecutive floats whose scale and offset are consecutive too.
 template <class I, bool kAffine, bool kRelu>
-GOTORCH_INLINE void lazy_run(const float* x, const float* scale, const float* offset,
+GOTORCH_INLINE void lazy_run(const float* x, const float* scale, const float* offset, float cap,
                              ptrdiff_t count, float* y) {
+  const typename I::V most = I::set(cap);
   ptrdiff_t i = 0;
   for (; i + I::W <= count; i += I::W) {
     typename I::V v = I::load(x + i);
     if (kAffine) v = I::fma(v, I::load(scale + i), I::load(offset + i));
-    if (kRelu) v = I::max0(v);
+    if (kRelu) v = I::min(I::max0(v), most);
     I::store(y + i, v);
   }
   for (; i < count; i++) {
     float v = x[i];
     if (kAffine) v = v * scale[i] + offset[i];
-    if (kRelu) v = v > 0 ? v : 0;
+    if (kRelu) v = v <= 0 ? 0 : v >= cap ? cap : v;
     y[i] = v;
   }
 }
 
 template <class I>
-void lazy_row(const float* x, const float* scale, const float* offset, bool relu, ptrdiff_t count,
-              float* y) {
-  if (scale && relu) return lazy_run<I, true, true>(x, scale, offset, count, y);
-  if (scale) return lazy_run<I, true, false>(x, scale, offset, count, y);
-  if (relu) return lazy_run<I, false, true>(x, scale, offset, count, y);
-  lazy_run<I, false, false>(x, scale, offset, count, y);
+void lazy_row(const float* x, const Lazy& lazy, ptrdiff_t count, float* y) {
+  const float *scale = lazy.scale, *offset = lazy.offset;
+  if (scale && lazy.relu) return lazy_run<I, true, true>(x, scale, offset, lazy.cap, count, y);
+  if (scale) return lazy_run<I, true, false>(x, scale, offset, lazy.cap, count, y);
+  if (lazy.relu) return lazy_run<I, false, true>(x, scale, offset, lazy.cap, count, y);
+  lazy_run<I, false, false>(x, scale, offset, lazy.cap, count, y);
 }
 
 template <class I>
@@ -52,12 +53,13 @@ GOTORCH_INLINE void interleave_row(const float* x, ptrdiff_t plane, int cols, fl
 template <class I>
 void pack_input(const PackInput& t) {
   const ConvShape& q = t.shape;
-  const PackedInput p = packed_input(q, t.block);
+  const PackedInput& p = t.layout;
   // Packed column j is input column j - pad_w; the columns inside the input are [left, right).
   const int left = q.pad_w < p.cols ? q.pad_w : p.cols;
   int right = q.pad_w + q.w < p.cols ? q.pad_w + q.w : p.cols;
   if (right < left) right = left;
   const bool dense = t.stride_c == 1 && t.stride_w == q.c;
+  const Lazy lazy{t.row_scale, t.row_offset, t.lazy.relu, t.lazy.cap};
   for (int n = t.block.n0; n < t.block.n1; n++) {
     for (int i = 0; i < p.rows; i++) {
       float* y = t.out + (n - t.block.n0) * p.image + i * p.row;
@@ -72,7 +74,7 @@ void pack_input(const PackInput& t) {
       zero_run<I>(y, static_cast<ptrdiff_t>(left) * q.c);
       zero_run<I>(body + count, p.row - (body - y) - count);
       if (dense) {
-        lazy_row<I>(x, t.row_scale, t.row_offset, t.lazy.relu, count, body);
+        lazy_row<I>(x, lazy, count, body);
         continue;
       }
       if (q.c == 3 && t.stride_w == 1) {
@@ -84,8 +86,7 @@ void pack_input(const PackInput& t) {
           for (int j = left; j < right; j++, from += t.stride_w, to += q.c) *to = *from;
         }
       }
-      if (t.row_scale || t.lazy.relu)
-        lazy_row<I>(body, t.row_scale, t.row_offset, t.lazy.relu, count, body);
+      if (lazy.scale || lazy.relu) lazy_row<I>(body, lazy, count, body);
     }
   }
 }
@@ -96,13 +97,14 @@ GOTORCH_INLINE void gradient_vector(const PackGradient& t, int c, int cols, cons
                                     const float* raw, float* out, bool own) {
   const int k = t.shape.k, count = k - c;
   typename I::V a = I::zero(), b = I::zero(), e = I::zero(), m = I::zero(), sum = I::zero();
+  const typename I::V cap = I::set(t.cap);
   if (kAffine)
     a = I::load(t.a + c), b = I::load(t.b + c), e = I::load(t.e + c), m = I::load(t.m + c);
   for (int i = 0; i < cols; i++, g += k, raw += k, out += t.width) {
     typename I::V d = kWhole ? I::load(g) : load_some<I>(g, count), r = I::zero();
     if (kAffine || kMask) r = kWhole ? I::load(raw) : load_some<I>(raw, count);
     if (kAffine) d = I::fma(I::sub(d, e), a, I::mul(I::sub(r, m), b));
-    if (kMask) d = I::keep_positive(d, r);
+    if (kMask) d = I::keep_between(d, r, cap);
     sum = I::add(sum, d);
     I::store(out, d);
   }

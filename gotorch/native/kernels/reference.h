@@ -9,6 +9,11 @@ inline bool has_norm(Order o) { return o >= Order::kConvReLUNorm; }
 inline bool relu_first(Order o) { return o == Order::kConvReLU || o == Order::kConvReLUNorm; }
 inline bool relu_last(Order o) { return o == Order::kConvNormReLU; }
 
+// Each channel by itself.
+inline bool depthwise(const Stage& s) {
+  return s.groups > 1 && s.groups == s.weight.size(0) && s.weight.size(1) == 1;
+}
+
 at::Tensor reference_stage(const at::Tensor& x, const Stage& stage,
                            const at::Tensor& residual = {});
 

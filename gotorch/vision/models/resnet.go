@@ -40,10 +40,11 @@ func BasicBlock(inplanes, planes, stride int64, downsample *nn.SequentialModule,
 
 // Forward takes (N, inplanes, H, W) to (N, planes, H/stride, W/stride).
 func (b *BasicBlockModule) Forward(x torch.Tensor) torch.Tensor {
-	y := F.Relu(b.BN1.Forward(b.C1.Forward(x)), true)
-	y = b.BN2.Forward(b.C2.Forward(y))
-	return F.Relu(y.AddI(shortcut(b.Downsample, x), 1), true)
+	return nn.Run(x, shortcut(b.Downsample, x), b.C1, b.BN1, relu, b.C2, b.BN2, relu)
 }
+
+// relu is the function of every block.
+var relu = nn.ReLU()
 
 // BottleneckModule is the residual block of ResNet-50 and deeper: 1x1, 3x3 and 1x1 convolutions. The
 // stride is at the 3x3 one, as in torchvision.
@@ -74,10 +75,7 @@ func Bottleneck(inplanes, planes, stride int64, downsample *nn.SequentialModule,
 
 // Forward takes (N, inplanes, H, W) to (N, 4*planes, H/stride, W/stride).
 func (b *BottleneckModule) Forward(x torch.Tensor) torch.Tensor {
-	y := F.Relu(b.BN1.Forward(b.C1.Forward(x)), true)
-	y = F.Relu(b.BN2.Forward(b.C2.Forward(y)), true)
-	y = b.BN3.Forward(b.C3.Forward(y))
-	return F.Relu(y.AddI(shortcut(b.Downsample, x), 1), true)
+	return nn.Run(x, shortcut(b.Downsample, x), b.C1, b.BN1, relu, b.C2, b.BN2, relu, b.C3, b.BN3, relu)
 }
 
 func shortcut(downsample *nn.SequentialModule, x torch.Tensor) torch.Tensor {
@@ -176,7 +174,7 @@ func (r *ResnetModule) stage(planes, blocks, stride int64) *nn.SequentialModule 
 
 // Forward takes pictures (N, 3, H, W) to logits (N, numClasses).
 func (r *ResnetModule) Forward(x torch.Tensor) torch.Tensor {
-	x = F.Relu(r.BN1.Forward(r.C1.Forward(x)), true)
+	x = nn.Run(x, torch.Tensor{}, r.C1, r.BN1, relu)
 	x = F.MaxPool2d(x, []int64{3, 3}, []int64{2, 2}, []int64{1, 1}, []int64{1, 1}, false)
 	for _, stage := range []*nn.SequentialModule{r.L1, r.L2, r.L3, r.L4} {
 		x = stage.Forward(x).(torch.Tensor)

@@ -13,20 +13,21 @@ using Optionals = c10::List<Optional>;
 at::Tensor get(const Optionals& list, size_t i) { return list.get(i).value_or(at::Tensor()); }
 
 // tensors: weight, bias, gamma, beta, running mean, running variance of each stage. numbers: order,
-// stride h, w, padding h, w, dilation h, w, groups, training of each stage. reals: momentum, eps.
+// stride h, w, padding above, left, below, right, dilation h, w, groups, training of each stage. reals:
+// momentum, eps, the ReLU's cap.
 at::Tensor conv_chain(const at::Tensor& x, const Optionals& tensors, at::IntArrayRef numbers,
                       at::ArrayRef<double> reals, const Optional& residual) {
-  std::vector<k::Stage> stages(reals.size() / 2);
+  std::vector<k::Stage> stages(reals.size() / 3);
   for (size_t i = 0; i < stages.size(); i++) {
     k::Stage& s = stages[i];
-    const int64_t* n = numbers.data() + 9 * i;
+    const int64_t* n = numbers.data() + 11 * i;
     s.order = static_cast<k::Order>(n[0]);
-    s.stride = {n[1], n[2]}, s.padding = {n[3], n[4]}, s.dilation = {n[5], n[6]};
-    s.groups = n[7], s.training = n[8] != 0;
+    s.stride = {n[1], n[2]}, s.padding = {n[3], n[4]}, s.padding_end = {n[5], n[6]};
+    s.dilation = {n[7], n[8]}, s.groups = n[9], s.training = n[10] != 0;
     s.weight = get(tensors, 6 * i), s.bias = get(tensors, 6 * i + 1);
     s.gamma = get(tensors, 6 * i + 2), s.beta = get(tensors, 6 * i + 3);
     s.running_mean = get(tensors, 6 * i + 4), s.running_var = get(tensors, 6 * i + 5);
-    s.momentum = reals[2 * i], s.eps = reals[2 * i + 1];
+    s.momentum = reals[3 * i], s.eps = reals[3 * i + 1], s.relu_cap = reals[3 * i + 2];
   }
   return k::conv_chain(x, stages, residual.value_or(at::Tensor()));
 }

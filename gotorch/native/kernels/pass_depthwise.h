@@ -1,0 +1,155 @@
+// Depthwise convolutions: each channel by itself, a vector of channels at a time. They read every input
+// once per tap from cache and do one multiply-add with it, so loads bound them, not arithmetic.
+#pragma once
+
+#include "pass_data_gradient.h"
+#include "pass_forward.h"
+
+namespace gotorch::kernels {
+
+// acc[p] += sum over taps of x[p][tap]*w[tap], taps in rows x cols; w_row and w_col may run backwards.
+struct Taps {
+  int rows, cols;
+  ptrdiff_t x_row, x_col, w_row, w_col;
+};
+
+template <class I, int P>
+GOTORCH_INLINE void depthwise_tile(const float* const (&x)[P], const Taps& q, const float* w,
+                                   typename I::V (&acc)[P][1]) {
+  for (int i = 0; i < q.rows; i++)
+    for (int j = 0; j < q.cols; j++) {
+      const typename I::V wv = I::load(w + i * q.w_row + j * q.w_col);
+      const ptrdiff_t at = i * q.x_row + j * q.x_col;
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++) acc[p][0] = I::fma(I::load(x[p] + at), wv, acc[p][0]);
+    }
+}
+
+template <class I, int P, class Epilogue>
+GOTORCH_INLINE void depthwise_sweep(const Walk& walk, const float* x, const Taps& taps,
+                                    const float* w, Epilogue& epilogue) {
+  walk_tiles<P>(
+      walk, x,
+      [&](const float* const(&at)[P], const ptrdiff_t(&y)[P], int count)
+          __attribute__((always_inline)) {
+            typename I::V acc[P][1];
+            epilogue.start(acc);
+            depthwise_tile<I, P>(at, taps, w, acc);
+            epilogue.finish(acc, y, count);
+          });
+}
+
+template <class I, int P>
+void depthwise_forward(const Forward& t) {
+  const ConvShape& q = t.shape;
+  const PackedInput p = packed_input(q, t.block);
+  const Taps taps{q.r, q.s, p.row, q.c, static_cast<ptrdiff_t>(q.s) * I::W, I::W};
+  Walk walk;
+  walk.images = t.block.images(), walk.rows = t.block.rows(), walk.cols = q.ow();
+  walk.x_image = p.image, walk.x_row = q.stride_h * p.row;
+  walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
+  walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
+  walk.y_image = q.oh() * walk.y_row;
+  Forward u = t;
+  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
+  u.out += origin;
+  if (u.residual) u.residual += origin;
+  for (int panel = t.panel0; panel < t.panel1; panel++) {
+    ForwardEpilogue<I, P, 1> epilogue(u, panel);
+    depthwise_sweep<I, P>(walk, t.x + panel * I::W, taps,
+                          t.weight + static_cast<ptrdiff_t>(panel) * q.r * q.s * I::W, epilogue);
+    epilogue.flush();
+  }
+}
+
+// Per residue class of input pixels (see Residue), over the packed output gradient.
+template <class I, int P>
+void depthwise_data_gradient(const DataGradient& t) {
+  const ConvShape& q = t.shape;
+  int i0, i1;
+  gradient_rows(q, t.block, &i0, &i1);
+  Walk walk;
+  walk.images = t.block.images();
+  walk.x_image = t.layout.image, walk.x_row = t.layout.row, walk.x_col = I::W;
+  const ptrdiff_t col = q.c, row = q.w * col, image = q.h * row;
+  walk.y_image = image, walk.y_row = q.stride_h * row, walk.y_col = q.stride_w * col;
+  for (int panel = t.panel0; panel < t.panel1; panel++) {
+    DataGradientEpilogue<I, P, 1> epilogue(t, panel);
+    for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
+      const int h = klass / q.stride_w, w = klass % q.stride_w;
+      const Residue a = residue(h, q.pad_h, q.r, q.stride_h);
+      const Residue b = residue(w, q.pad_w, q.s, q.stride_w);
+      const int m0 = i0 > h ? ceil_div(i0 - h, q.stride_h) : 0;
+      const int m1 = i1 > h ? ceil_div(i1 - h, q.stride_h) : 0;
+      walk.rows = m1 - m0;
+      walk.cols = q.w > w ? ceil_div(q.w - w, q.stride_w) : 0;
+      if (walk.rows <= 0 || walk.cols <= 0) continue;
+      const bool any = a.taps > 0 && b.taps > 0;
+      const ptrdiff_t w_row = static_cast<ptrdiff_t>(q.s) * I::W;
+      const Taps taps{any ? a.taps : 0,    b.taps,
+                      t.layout.row,        I::W,
+                      -q.stride_h * w_row, -q.stride_w * static_cast<ptrdiff_t>(I::W)};
+      const float* weight = t.weight + (static_cast<ptrdiff_t>(panel) * q.r * q.s) * I::W;
+      const float* x = t.g;
+      if (any) {
+        weight += (a.tap0 + q.stride_h * (a.taps - 1)) * w_row +
+                  (b.tap0 + q.stride_w * (b.taps - 1)) * static_cast<ptrdiff_t>(I::W);
+        x += panel * t.layout.panel + (m0 + a.base - (a.taps - 1) - t.layout.row0) * t.layout.row +
+             (b.base - (b.taps - 1) - t.layout.col0) * static_cast<ptrdiff_t>(I::W);
+      }
+      epilogue.base = t.block.n0 * image + (q.stride_h * m0 + h) * row + w * col;
+      depthwise_sweep<I, P>(walk, x, taps, weight, epilogue);
+    }
+    epilogue.flush();
+  }
+}
+
+// One kernel row of S taps: out[s] += sum over the pixels of a row of x[pixel][s]*g[pixel]. Pixels take
+// turns with the sums of two chains, for the latency of a multiply-add.
+template <class I, int S>
+struct DepthwiseRow {
+  static void run(int s, int cols, const float* x, ptrdiff_t x_step, ptrdiff_t x_tap,
+                  const float* g, float* out) {
+    if (s != S) return DepthwiseRow<I, S - 1>::run(s, cols, x, x_step, x_tap, g, out);
+    typename I::V acc[2][S];
+#pragma GCC unroll 8
+    for (int j = 0; j < S; j++) acc[0][j] = acc[1][j] = I::zero();
+    const auto pixel = [&](int i, typename I::V(&sum)[S]) __attribute__((always_inline)) {
+      const typename I::V d = I::load(g + i * static_cast<ptrdiff_t>(I::W));
+#pragma GCC unroll 8
+      for (int j = 0; j < S; j++) sum[j] = I::fma(I::load(x + i * x_step + j * x_tap), d, sum[j]);
+    };
+    int i = 0;
+    for (; i + 2 <= cols; i += 2) pixel(i, acc[0]), pixel(i + 1, acc[1]);
+    if (i < cols) pixel(i, acc[0]);
+#pragma GCC unroll 8
+    for (int j = 0; j < S; j++)
+      I::store(out + j * I::W, I::add(I::load(out + j * I::W), I::add(acc[0][j], acc[1][j])));
+  }
+};
+template <class I>
+struct DepthwiseRow<I, 0> {
+  static void run(int, int, const float*, ptrdiff_t, ptrdiff_t, const float*, float*) {}
+};
+
+template <class I>
+void depthwise_weight_gradient(const WeightGradient& t) {
+  const ConvShape& q = t.shape;
+  const PackedInput p = packed_input(q, t.block);
+  const PackedGradient& layout = t.layout;
+  const ptrdiff_t step = static_cast<ptrdiff_t>(q.stride_w) * q.c;
+  for (int panel = 0; panel < ceil_div(q.k, I::W); panel++)
+    for (int n = 0; n < t.block.images(); n++)
+      for (int row = 0; row < t.block.rows(); row++) {
+        const float* g = t.g + panel * layout.panel + n * layout.image +
+                         (t.block.r0 + row - layout.row0) * layout.row -
+                         layout.col0 * static_cast<ptrdiff_t>(I::W);
+        const float* x = t.x + n * p.image + row * q.stride_h * p.row + panel * I::W;
+        float* out = t.out + static_cast<ptrdiff_t>(panel) * q.r * q.s * I::W;
+        for (int i = 0; i < q.r; i++)
+          DepthwiseRow<I, kWidestDepthwise>::run(q.s, q.ow(), x + i * p.row, step, q.c, g,
+                                                 out + static_cast<ptrdiff_t>(i) * q.s * I::W);
+      }
+}
+
+}  // namespace gotorch::kernels
