@@ -248,9 +248,11 @@ struct ChainFunction : torch::autograd::Function<ChainFunction> {
   static variable_list backward(AutogradContext* ctx, variable_list grads);
 };
 
-// The backward pass of BatchNorm as d = (g - e)*a + (raw - m)*b, with the gradients of gamma and beta.
+// The backward pass of BatchNorm as d = (g - e)*a + (raw - m)*b + rest, with the gradients of gamma and beta.
+// rest is what rounding takes from e and m: the same error in every pixel of a channel would not cancel as the
+// gradient itself does.
 struct NormBackward {
-  Channels a, b, e, m;
+  Channels a, b, e, m, rest;
   at::Tensor gamma, beta;
 };
 
@@ -262,7 +264,7 @@ NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
   std::vector<double> sums(sum.begin(), sum.begin() + q.k);
   sums.insert(sums.end(), dot.begin(), dot.begin() + q.k);
   if (s.sync) add_up(&sums);
-  NormBackward r{channels(q.k), channels(q.k),    channels(q.k),
+  NormBackward r{channels(q.k), channels(q.k),    channels(q.k),   channels(q.k),
                  channels(q.k), at::empty({q.k}), at::empty({q.k})};
   float *dgamma = r.gamma.mutable_data_ptr<float>(), *dbeta = r.beta.mutable_data_ptr<float>();
   for (int i = 0; i < q.k; i++) {
@@ -276,8 +278,10 @@ NormBackward norm_backward(const StageState& s, const at::Tensor& gamma,
     if (!s.batch_statistics) continue;
     // Differences from the means first: a gradient that is all but constant keeps its digits.
     r.b[i] = static_cast<float>(-slope * inv * dg / s.rows);
-    r.e[i] = static_cast<float>(sums[i] / s.rows);
+    const double e = sums[i] / s.rows;
+    r.e[i] = static_cast<float>(e);
     r.m[i] = s.mean[i];
+    r.rest[i] = static_cast<float>((r.e[i] - e) * r.a[i] - off * r.b[i]);
   }
   return r;
 }
@@ -335,6 +339,7 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
     if (s.norm()) {
       norm = norm_backward(s, gammas[i], sum, dot);
       b.a = norm.a.data(), b.b = norm.b.data(), b.e = norm.e.data(), b.m = norm.m.data();
+      b.rest = norm.rest.data();
       give(at + 2, norm.gamma), give(at + 3, norm.beta);
     }
     if (wanted(at)) {

@@ -31,16 +31,17 @@ struct PackInput {
 };
 
 // Packs the gradient of a block's convolution output (see PackedGradient) with all rows of the layout,
-// applying the backward pass of what follows the convolution: d = (g - e)*a + (raw - m)*b, zero where mask and raw <= 0.
+// applying the backward pass of what follows the convolution: d = (g - e)*a + (raw - m)*b + rest, zero where
+// mask and raw <= 0.
 struct PackGradient {
   ConvShape shape;
   Block block;
-  int width;                   // channels in a panel
-  PackedGradient layout;       // of out, which may hold more than this block
-  int image0;                  // first image in out
-  const float* g;              // NHWC, k channels
-  const float* raw;            // NHWC, k channels; may be null if not used
-  const float *a, *b, *e, *m;  // k floats each, padded to whole panels; a null: d = g
+  int width;                          // channels in a panel
+  PackedGradient layout;              // of out, which may hold more than this block
+  int image0;                         // first image in out
+  const float* g;                     // NHWC, k channels
+  const float* raw;                   // NHWC, k channels; may be null if not used
+  const float *a, *b, *e, *m, *rest;  // k floats each, padded to whole panels; a null: d = g
   bool mask;
   float cap;  // and zero where mask and raw >= cap
   float* out;

@@ -44,7 +44,7 @@ struct BackwardArgs {
   PackWeight weight;
   // Gradient of the layer's output and how to turn it into that of the convolution: PackGradient.
   const float *g, *raw;
-  const float *a, *b, *e, *m;
+  const float *a, *b, *e, *m, *rest;
   bool mask;
   float cap;
   float* weight_gradient;             // or null

@@ -61,8 +61,8 @@ inline Forward forward_task(const ForwardArgs& a, const Block& b, const Channels
 inline PackGradient gradient_task(const BackwardArgs& a, const Block& b, int width,
                                   const PackedGradient& layout, int image0, float* out,
                                   double* sum) {
-  return {a.shape, b,   width, layout, image0, a.g, a.raw, a.a,
-          a.b,     a.e, a.m,   a.mask, a.cap,  out, sum};
+  return {a.shape, b,   width, layout, image0, a.g,   a.raw, a.a,
+          a.b,     a.e, a.m,   a.rest, a.mask, a.cap, out,   sum};
 }
 
 inline Channels padded_bias(const ForwardArgs& a) {

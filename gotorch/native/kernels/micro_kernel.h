@@ -165,6 +165,26 @@ GOTORCH_INLINE void store_some(float* p, typename I::V value, int count) {
     if (i < count) p[i] = t[i];
 }
 
+// A sum in two floats: what an addition rounds away is kept (Knuth's two-sum). The mean must be exact to more
+// digits than a float's: BatchNorm's backward multiplies its error with sums of gradients that do not cancel.
+template <class I>
+struct ExactSum {
+  typename I::V high, low;
+  GOTORCH_INLINE void clear() { high = low = I::zero(); }
+  GOTORCH_INLINE void add(typename I::V x) {
+    const typename I::V sum = I::add(high, x), part = I::sub(sum, high);
+    low = I::add(low, I::add(I::sub(high, I::sub(sum, part)), I::sub(x, part)));
+    high = sum;
+  }
+  // Sums of the lanes; starts again from zero.
+  void take(double (&sums)[I::W]) {
+    float h[I::W], l[I::W];
+    I::store(h, high), I::store(l, low);
+    for (int i = 0; i < I::W; i++) sums[i] = static_cast<double>(h[i]) + l[i];
+    clear();
+  }
+};
+
 // Adds W floats to W doubles.
 template <class I>
 GOTORCH_INLINE void add_to_double(double* sum, typename I::V value) {

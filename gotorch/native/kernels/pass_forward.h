@@ -15,7 +15,8 @@ struct ForwardEpilogue {
   using V = typename I::V;
   const Forward& t;
   int channel, valid;  // first channel of the panel, channels in it
-  V bias[N], shift[N], sum[N], square[N];
+  V bias[N], shift[N], square[N];
+  ExactSum<I> sum[N];
   int tiles = 0, chunk = 0;  // of the chunk: tiles, pixels
   ptrdiff_t pixels = 0;      // of the chunks before it
 
@@ -23,7 +24,8 @@ struct ForwardEpilogue {
       : t(task), channel(panel * task.width), valid(task.shape.k - channel) {
     for (int v = 0; v < N; v++) {
       bias[v] = I::load(t.bias + channel + v * I::W);
-      shift[v] = sum[v] = square[v] = I::zero();
+      shift[v] = square[v] = I::zero();
+      sum[v].clear();
     }
   }
 
@@ -108,43 +110,49 @@ struct ForwardEpilogue {
     }
     chunk += count;
     if (count == P) {
-#pragma GCC unroll 32
-      for (int p = 0; p < P; p++)
 #pragma GCC unroll 8
-        for (int v = 0; v < N; v++) add(acc[p][v], v);
+      for (int v = 0; v < N; v++) {
+        V s[2], q[2];
+#pragma GCC unroll 32
+        for (int p = 0; p < P; p++) {
+          const V d = I::sub(acc[p][v], shift[v]);
+          s[p % 2] = p < 2 ? d : I::add(s[p % 2], d);
+          q[p % 2] = p < 2 ? I::mul(d, d) : I::fma(d, d, q[p % 2]);
+        }
+        sum[v].add(I::add(s[0], s[1]));
+        square[v] = I::add(square[v], I::add(q[0], q[1]));
+      }
     } else {
       V copy[P][N];
       for (int p = 0; p < P; p++)
         for (int v = 0; v < N; v++) copy[p][v] = acc[p][v];
       for (int p = 0; p < count; p++)
-        for (int v = 0; v < N; v++) add(copy[p][v], v);
+        for (int v = 0; v < N; v++) {
+          const V d = I::sub(copy[p][v], shift[v]);
+          sum[v].add(d);
+          square[v] = I::fma(d, d, square[v]);
+        }
     }
     if (++tiles == kTilesPerChunk) flush();
-  }
-
-  GOTORCH_INLINE void add(V value, int v) {
-    const V d = I::sub(value, shift[v]);
-    sum[v] = I::add(sum[v], d);
-    square[v] = I::fma(d, d, square[v]);
   }
 
   // Joins the chunk to the block's statistics.
   void flush() {
     if (!t.mean || chunk == 0) return;
     for (int v = 0; v < N; v++) {
-      float sums[I::W], squares[I::W], means[I::W];
-      I::store(sums, sum[v]), I::store(squares, square[v]), I::store(means, shift[v]);
+      double sums[I::W];
+      float squares[I::W], means[I::W];
+      sum[v].take(sums), I::store(squares, square[v]), I::store(means, shift[v]);
       for (int i = 0; i < I::W; i++) {
         double &mean = t.mean[channel + v * I::W + i], &all = t.squares[channel + v * I::W + i];
-        const double off =
-            static_cast<double>(sums[i]) / chunk;  // of the chunk's mean from the shift
+        const double off = sums[i] / chunk;  // of the chunk's mean from the shift
         Moments block{static_cast<double>(pixels), mean, all};
         block.join({static_cast<double>(chunk), means[i] + off, squares[i] - sums[i] * off});
         mean = block.mean, all = block.squares;
         means[i] = static_cast<float>(means[i] + off);
       }
       shift[v] = I::load(means);
-      sum[v] = square[v] = I::zero();
+      square[v] = I::zero();
     }
     pixels += chunk;
     tiles = chunk = 0;

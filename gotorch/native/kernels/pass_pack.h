@@ -91,19 +91,21 @@ void pack_input(const PackInput& t) {
   }
 }
 
-// One vector of channels of a pixel row: kWhole if all W of them exist. a, b, e, m as in PackGradient.
+// One vector of channels of a pixel row: kWhole if all W of them exist. a, b, e, m, rest as in PackGradient.
 template <class I, bool kAffine, bool kMask, bool kWhole>
 GOTORCH_INLINE void gradient_vector(const PackGradient& t, int c, int cols, const float* g,
                                     const float* raw, float* out, bool own) {
   const int k = t.shape.k, count = k - c;
-  typename I::V a = I::zero(), b = I::zero(), e = I::zero(), m = I::zero(), sum = I::zero();
+  typename I::V a = I::zero(), b = I::zero(), e = I::zero(), m = I::zero(), rest = I::zero(),
+                sum = I::zero();
   const typename I::V cap = I::set(t.cap);
   if (kAffine)
-    a = I::load(t.a + c), b = I::load(t.b + c), e = I::load(t.e + c), m = I::load(t.m + c);
+    a = I::load(t.a + c), b = I::load(t.b + c), e = I::load(t.e + c), m = I::load(t.m + c),
+    rest = I::load(t.rest + c);
   for (int i = 0; i < cols; i++, g += k, raw += k, out += t.width) {
     typename I::V d = kWhole ? I::load(g) : load_some<I>(g, count), r = I::zero();
     if (kAffine || kMask) r = kWhole ? I::load(raw) : load_some<I>(raw, count);
-    if (kAffine) d = I::fma(I::sub(d, e), a, I::mul(I::sub(r, m), b));
+    if (kAffine) d = I::fma(I::sub(d, e), a, I::fma(I::sub(r, m), b, rest));
     if (kMask) d = I::keep_between(d, r, cap);
     sum = I::add(sum, d);
     I::store(out, d);

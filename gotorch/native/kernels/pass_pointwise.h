@@ -75,7 +75,7 @@ GOTORCH_INLINE void reduce_channels(const ReduceGradient& t, int c, ptrdiff_t fi
 
 template <class I>
 void reduce_pixels(const ReduceGradient& t) {
-  constexpr ptrdiff_t kPixels = 256;  // per single-precision sum
+  constexpr ptrdiff_t kPixels = 32;  // to a sum of single precision, four of which run side by side
   for (ptrdiff_t i = 0; i < t.pixels; i += kPixels) {
     const ptrdiff_t end = t.pixels - i < kPixels ? t.pixels : i + kPixels;
     for (int c = 0; c < t.channels; c += I::W) {
