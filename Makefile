@@ -32,12 +32,17 @@ build: native ## set-up, then bin/orrery with its libraries
 native: setup
 	@$(env) scripts/setup/native.sh
 
+.PHONY: cuda
+cuda: native ## build/torch-VERSION/libcgotorch_cuda.so: kernels and graphs for GPUs; needs none (fetches a 300 MB compiler)
+	@$(env) scripts/setup/cuda.sh
+
 .PHONY: train
 train: build ## set-up and build, then train on the planets; a report at the end
 	@$(env) bin/orrery train planets
 
 .PHONY: test lint format
 test: setup-test build ## set-up and build, then every linter and every test
+	@$(env) scripts/setup/cuda.sh --if-there
 	@$(env) scripts/check/lint.sh; linted=$$?; $(env) scripts/check/test.sh && exit $$linted
 
 format: setup-test ## put Go and C++ sources into their form

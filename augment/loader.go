@@ -42,6 +42,8 @@ type LoaderOptions struct {
 	Layout Layout
 	// Dtype is the element type of the batches. MixUp and CutMix need Float32.
 	Dtype Dtype
+	// Block is where the pictures are whose samples are planned, with the Dtype Shots.
+	Block Block
 	// Weights, if given, are proportional to how often each picture of the indices is drawn, with
 	// replacement, in training; see [BalancedWeights].
 	Weights []float64
@@ -106,10 +108,17 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 		return nil, fmt.Errorf("loader: a batch of %d cannot be divided among %d shards", o.BatchSize, o.Shards)
 	case o.Layout != NCHW && o.Layout != NHWC:
 		return nil, fmt.Errorf("loader: layout %d is neither NCHW nor NHWC", o.Layout)
-	case o.Dtype < Float32 || o.Dtype > Uint8:
-		return nil, fmt.Errorf("loader: dtype %d is none of float32, bfloat16, uint8", int(o.Dtype))
+	case o.Dtype != Float32 && o.Dtype != BFloat16 && o.Dtype != Uint8 && o.Dtype != Shots:
+		return nil, fmt.Errorf("loader: dtype %d is none of float32, bfloat16, uint8, shots", int(o.Dtype))
+	case (o.Dtype == Shots) != (o.Block != nil):
+		return nil, errors.New("loader: shots are of a block of pictures, and only they")
 	case o.Dtype != Float32 && o.shuffles() && p.mixer != nil:
 		return nil, fmt.Errorf("loader: %s needs float32 batches, not %v", p.mixer.Name(), o.Dtype)
+	}
+	if o.Dtype == Shots {
+		if err := p.Shoots(); err != nil {
+			return nil, fmt.Errorf("loader: %w", err)
+		}
 	}
 	cumulative, err := cumulate(o.Weights, len(indices))
 	if err != nil {
@@ -120,7 +129,7 @@ func NewLoader(p *Pipeline, src Source, indices []int, labels []int64, o LoaderO
 	share := (o.BatchSize + o.Shards - 1) / o.Shards
 	return &Loader{
 		pipeline: p, source: src, indices: indices, labels: labels, options: o,
-		buffers:    newBufferPool(o.Dtype.Bytes()*share*p.Elements(), o.Prefetch+1, o.Alloc),
+		buffers:    newBufferPool(share*o.Dtype.sample(p), o.Prefetch+1, o.Alloc),
 		bad:        map[int]bool{},
 		found:      map[int]bool{},
 		cumulative: cumulative,

@@ -16,12 +16,24 @@ const (
 	Float32  Dtype = iota // [0, 1], then normalised
 	BFloat16              // the same, rounded to the nearest
 	Uint8                 // 0 to 255 without Normalize, which is left to whoever reads them
+	Float16               // of [Pipeline.Gather] alone
+	Shots                 // no pixels: plans, for pictures of a [Block]
 )
 
-// Bytes is the size of one element.
-func (d Dtype) Bytes() int { return [...]int{4, 2, 1}[d] }
+// Bytes is the size of one element, of Shots that of one sample.
+func (d Dtype) Bytes() int { return [...]int{4, 2, 1, 2, ShotBytes}[d] }
 
-func (d Dtype) String() string { return [...]string{"float32", "bfloat16", "uint8"}[d] }
+func (d Dtype) String() string {
+	return [...]string{"float32", "bfloat16", "uint8", "float16", "shots"}[d]
+}
+
+// sample is the bytes of one sample of a pipeline.
+func (d Dtype) sample(p *Pipeline) int {
+	if d == Shots {
+		return ShotBytes
+	}
+	return d.Bytes() * p.Elements()
+}
 
 // Worker applies a pipeline on one goroutine at a time; it owns native scratch memory until Close.
 type Worker struct {

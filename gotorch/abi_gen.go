@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "08ffb2267bac"
+const abi = "ba1584cfdf83"

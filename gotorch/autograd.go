@@ -114,6 +114,37 @@ func ClipGradNorm(params []Tensor, maxNorm, normType float64) float64 {
 	return float64(r.v)
 }
 
+// LimitGradNorm is ClipGradNorm that does not wait for a device: the norm before is a 0-dim tensor there.
+func LimitGradNorm(params []Tensor, maxNorm, normType float64) Tensor {
+	p := impls(params, "LimitGradNorm")
+	need()
+	r := C.cgt_limit_grad_norm(unsafe.SliceData(p), C.int64_t(len(p)), C.double(maxNorm), C.double(normType))
+	runtime.KeepAlive(params)
+	return born(r, "LimitGradNorm")
+}
+
+// UnscaleGrads multiplies the gradients of params by inverse, a 0-dim Float, the inverse of what the loss
+// was multiplied by, and sets found, likewise, to 1 if one of them is not finite. Both are on the
+// gradients' device, and nothing waits for it.
+func UnscaleGrads(params []Tensor, inverse, found Tensor) {
+	p := impls(params, "UnscaleGrads")
+	check(C.cgt_unscale_grads(unsafe.SliceData(p), C.int64_t(len(p)), inverse.c("UnscaleGrads"), found.c("UnscaleGrads")), "UnscaleGrads")
+	runtime.KeepAlive(params)
+	runtime.KeepAlive(inverse)
+	runtime.KeepAlive(found)
+}
+
+// UpdateScale moves a loss's scale, a 0-dim Float, as torch.amp.GradScaler does: times backoff after a
+// step in which found was 1, times growth after interval steps in a row in which it was not, which
+// tracker, a 0-dim Int, counts.
+func UpdateScale(scale, tracker, found Tensor, growth, backoff float64, interval int) {
+	check(C.cgt_scale_update(scale.c("UpdateScale"), tracker.c("UpdateScale"), found.c("UpdateScale"), C.double(growth), C.double(backoff),
+		C.int64_t(interval)), "UpdateScale")
+	runtime.KeepAlive(scale)
+	runtime.KeepAlive(tracker)
+	runtime.KeepAlive(found)
+}
+
 // ClipGradValue limits the elements of the gradients of params to [-value, value].
 func ClipGradValue(params []Tensor, value float64) {
 	p := impls(params, "ClipGradValue")

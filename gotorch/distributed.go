@@ -13,7 +13,7 @@ import (
 )
 
 // Processes that train together, on libtorch's own c10d: its TCPStore to meet, Gloo for the
-// collectives, the Reducer of DistributedDataParallel for gradients. Calls return an error when
+// collectives (NCCL for those of CUDA tensors, where asked to), the Reducer of DistributedDataParallel for gradients. Calls return an error when
 // another process is gone or late; what they worked on is then undefined. A call waits for the other
 // processes, so tensors' goroutines are the ones to make it.
 
@@ -122,6 +122,15 @@ func NewProcessGroup(s *Store, rank, size int, timeout time.Duration, address, n
 		return nil, failed(r.err, "NewProcessGroup")
 	}
 	return &ProcessGroup{(*C.cgt_group)(r.v), rank, size}, nil
+}
+
+// UseNCCL sends CUDA tensors through NCCL from now on, over this process's GPU; all processes of the group
+// call it. The store is the group's. Without libcgotorch_cuda.so it is an error, and Gloo goes on.
+func (g *ProcessGroup) UseNCCL(s *Store, device Device, timeout time.Duration) error {
+	if g.p == nil || s.p == nil {
+		return closed("UseNCCL")
+	}
+	return failed(C.cgt_group_use_nccl(g.p, s.p, milliseconds(timeout), C.int16_t(device.index())), "UseNCCL")
 }
 
 // Rank is this process's number in the group, from 0 on.

@@ -224,6 +224,7 @@ func failuresTogether(t *testing.T, meta torch.Tensor) map[string]func() {
 			_, err := torch.NewStore("127.0.0.1", 1, nil, "", patience)
 			must(nil, err)
 		},
+		"cgt_group_use_nccl": func() { must(nil, g.UseNCCL(store, torch.NewDevice("cuda:97"), patience)) },
 		"cgt_store_get": func() {
 			_, err := client.Get("nobody sets this", patience)
 			must(nil, err)

@@ -27,6 +27,9 @@ var withoutFailure = map[string]string{
 	"cgt_kernels_choices":      "takes nothing",
 	"cgt_kernels_instructions": "takes nothing",
 	"cgt_bench_add":            "takes a number only",
+	"cgt_cuda_open":            "cuda_test.go loads it without a driver",
+	"cgt_graph_end":            "there is no recording without a GPU",
+	"cgt_graph_replay":         "there is no recording without a GPU",
 
 	"cgt_group_barrier":           "fails as the collectives do, when a rank is lost",
 	"cgt_group_sync_batch_norm":   "takes a group only",
@@ -98,6 +101,16 @@ func TestEveryEntryTurnsExceptionsIntoErrors(t *testing.T) {
 			p.SetData(torch.Ones([]int64{5}, false))
 			o.Step()
 		},
+		"cgt_cuda_memory":     func() { torch.CUDAMemory(cuda) },
+		"cgt_cuda_stream":     func() { torch.CUDAStreamHandle(cuda) },
+		"cgt_graph_begin":     func() { _, err := torch.RecordCUDAGraph(cuda, func() {}); must(nil, err) },
+		"cgt_limit_grad_norm": func() { torch.LimitGradNorm(nil, 1, 2) },
+		"cgt_unscale_grads": func() {
+			torch.UnscaleGrads(withGrad(torch.Ones([]int64{2}, true), torch.Ones([]int64{2}, false)), long, long)
+		},
+		"cgt_scale_update":          func() { torch.UpdateScale(x, x, x, 2, 0.5, 10) },
+		"cgt_optimizer_guard":       func() { opt.Guard(long) },
+		"cgt_relu_norm":             func() { torch.ReLUNorm(x, torch.ConvStage{}, torch.Tensor{}) },
 		"cgt_activation_statistics": func() { torch.ActivationStatistics(x, long) },
 		"cgt_trace_begin": func() { // while another recording goes on
 			torch.Record([]torch.Tensor{x}, func() torch.Tensor { torch.Record([]torch.Tensor{x}, x.Relu); return x.Relu() })

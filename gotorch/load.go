@@ -37,7 +37,11 @@ type LibraryInfo struct {
 	BuiltFor string // the version of libtorch it was built for, as in 2.11.0
 	Torch    string // the version of the libtorch that is loaded
 	TorchDir string // the folder of that libtorch, empty when unknown
-	CUDA     string // "" when libtorch_cuda.so is loaded, else why it is not
+	// CUDA says why there is no GPU to use, in one line that begins with driver, library or off; "" when
+	// there is one. CUDAKernels says why libcgotorch_cuda.so is not in use, beginning with arch where it
+	// is not built for the GPU; libtorch then computes alone.
+	CUDA, CUDAKernels string
+	GPUs              string // a line for each GPU, and one for driver and kernels; known to our kernels only
 }
 
 // Library describes the native libraries in use; it is empty before the first tensor and before
@@ -125,7 +129,7 @@ func load() (LibraryInfo, error) {
 		return info, err
 	}
 	handleOf = lib
-	info.CUDA = loadCUDA(info.TorchDir)
+	info.loadCUDA()
 	return info, nil
 }
 
@@ -314,20 +318,54 @@ func Symbol(name string) (unsafe.Pointer, error) {
 	return nil, fmt.Errorf("expected the function %s in %s, found none; run make build", name, library.Path)
 }
 
-// loadCUDA opens libtorch_cuda.so, where there is a driver for it, before anything asks libtorch for
-// CUDA: libtorch keeps its first answer. It returns why CUDA is not loaded.
-func loadCUDA(dir string) string {
-	path := filepath.Join(dir, "lib", "libtorch_cuda.so")
-	if _, err := os.Stat(path); err != nil {
-		return "this libtorch has no libtorch_cuda.so"
+const cudaLibraryName = "libcgotorch_cuda.so"
+
+// loadCUDA opens libtorch_cuda.so and our kernels for it, where there is a driver, before anything asks
+// libtorch for CUDA: libtorch keeps its first answer. It notes what was found, or why it is not used.
+// $GOTORCH_CUDA=off keeps away from the GPU; =load loads without a driver, to see that the libraries do.
+func (info *LibraryInfo) loadCUDA() {
+	info.CUDA = loadTorchCUDA(info.TorchDir)
+	info.CUDAKernels = info.CUDA
+	if info.CUDA != "" {
+		return
 	}
-	if _, why := open("libcuda.so.1", true); why != "" {
-		return "no NVIDIA driver: " + why
+	path := filepath.Join(filepath.Dir(info.Path), cudaLibraryName)
+	if _, err := os.Stat(path); err != nil {
+		info.CUDAKernels = "library: no " + path + "; run make cuda"
+	} else {
+		p := C.CString(path)
+		defer C.free(unsafe.Pointer(p))
+		if r := C.cgt_cuda_open(p); r.err != nil {
+			info.CUDAKernels = takeString(r.err)
+		} else {
+			info.GPUs = strings.TrimSpace(takeString(r.v))
+		}
+	}
+	if C.cgt_cuda_device_count() == 0 {
+		info.CUDA = "driver: libtorch sees no GPU"
+		if strings.HasPrefix(info.CUDAKernels, "driver: ") {
+			info.CUDA = info.CUDAKernels
+		}
+	}
+}
+
+// loadTorchCUDA returns why libtorch_cuda.so is not loaded.
+func loadTorchCUDA(dir string) string {
+	how := os.Getenv("GOTORCH_CUDA")
+	path := filepath.Join(dir, "lib", "libtorch_cuda.so")
+	if how == "off" {
+		return "off: GOTORCH_CUDA=off is set"
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "library: the libtorch in " + dir + " is for the CPU only"
+	}
+	if _, why := open("libcuda.so.1", true); why != "" && how != "load" {
+		return "driver: no NVIDIA driver is on this machine: " + why
 	}
 	p := C.CString(path)
 	defer C.free(unsafe.Pointer(p))
 	if r := C.cgt_load_cuda(p); r.err != nil {
-		return takeString(r.err)
+		return "library: " + takeString(r.err)
 	}
 	return ""
 }

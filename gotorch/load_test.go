@@ -14,6 +14,9 @@ import (
 // loadOnly makes this test binary do nothing but load the library and print the error.
 const loadOnly = "GOTORCH_TEST_LOAD_ONLY"
 
+// showCUDA makes it print what became of CUDA, too.
+const showCUDA = "GOTORCH_TEST_SHOW_CUDA"
+
 func init() {
 	if os.Getenv(loadOnly) == "" {
 		return
@@ -23,6 +26,9 @@ func init() {
 		os.Exit(3)
 	}
 	fmt.Println("loaded", torch.Library().Torch)
+	if os.Getenv(showCUDA) != "" {
+		fmt.Printf("CUDA %s\nkernels %s\n", torch.Library().CUDA, torch.Library().CUDAKernels)
+	}
 	os.Exit(0)
 }
 

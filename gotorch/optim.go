@@ -207,6 +207,21 @@ func (opt Optimizer) SetWeightDecay(wd float64) {
 	})
 }
 
+// Guard makes steps change nothing when found, a 0-dim Float on the parameters' device, is 1; nothing waits
+// to know. Tensor{} ends that. Only SGD, Adam and AdamW can; Step of the others panics.
+func (opt Optimizer) Guard(found Tensor) {
+	check(C.cgt_optimizer_guard(opt.use("Guard"), found.orNil("Guard")), "Guard")
+	runtime.KeepAlive(found)
+	runtime.KeepAlive(opt.Opt)
+}
+
+// DeviceLR makes SGD, Adam and AdamW read the learning rate from the parameters' GPU, where SetGroupOptions
+// writes it, so that a step in a CUDAGraph follows it. The momentum of a recorded step stays as it was.
+func (opt Optimizer) DeviceLR(on bool) {
+	C.cgt_optimizer_device_lr(opt.use("DeviceLR"), cbool(on))
+	runtime.KeepAlive(opt.Opt)
+}
+
 // ZeroGrad removes the gradients of all parameters.
 func (opt Optimizer) ZeroGrad() {
 	check(C.cgt_optimizer_zero_grad(opt.use("ZeroGrad"), 1), "ZeroGrad")

@@ -71,6 +71,12 @@ static void (*p_cgt_autocast_leave)(int8_t device_type, int64_t before);
 void cgt_autocast_leave(int8_t device_type, int64_t before) { p_cgt_autocast_leave(device_type, before); }
 static cgt_rd (*p_cgt_clip_grad_norm)(cgt_t* params, int64_t n, double max_norm, double norm_type);
 cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type) { return p_cgt_clip_grad_norm(params, n, max_norm, norm_type); }
+static cgt_rt (*p_cgt_limit_grad_norm)(cgt_t* params, int64_t n, double max_norm, double norm_type);
+cgt_rt cgt_limit_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type) { cgt_rt r = p_cgt_limit_grad_norm(params, n, max_norm, norm_type); r.scope = gt_scope; return r; }
+static char* (*p_cgt_unscale_grads)(cgt_t* params, int64_t n, cgt_t inverse, cgt_t found);
+char* cgt_unscale_grads(cgt_t* params, int64_t n, cgt_t inverse, cgt_t found) { return p_cgt_unscale_grads(params, n, inverse, found); }
+static char* (*p_cgt_scale_update)(cgt_t scale, cgt_t tracker, cgt_t found, double growth, double backoff, int64_t interval);
+char* cgt_scale_update(cgt_t scale, cgt_t tracker, cgt_t found, double growth, double backoff, int64_t interval) { return p_cgt_scale_update(scale, tracker, found, growth, backoff, interval); }
 static char* (*p_cgt_clip_grad_value)(cgt_t* params, int64_t n, double value);
 char* cgt_clip_grad_value(cgt_t* params, int64_t n, double value) { return p_cgt_clip_grad_value(params, n, value); }
 static char* (*p_cgt_manual_seed)(int64_t seed, int8_t device_type, int16_t device_index);
@@ -101,6 +107,20 @@ static cgt_ri (*p_cgt_stream_query)(int16_t device_index, int64_t id);
 cgt_ri cgt_stream_query(int16_t device_index, int64_t id) { return p_cgt_stream_query(device_index, id); }
 static char* (*p_cgt_stream_synchronize)(int16_t device_index, int64_t id);
 char* cgt_stream_synchronize(int16_t device_index, int64_t id) { return p_cgt_stream_synchronize(device_index, id); }
+static cgt_rs (*p_cgt_cuda_open)(const char* path);
+cgt_rs cgt_cuda_open(const char* path) { return p_cgt_cuda_open(path); }
+static cgt_ri (*p_cgt_cuda_memory)(int16_t device_index, int64_t* all);
+cgt_ri cgt_cuda_memory(int16_t device_index, int64_t* all) { return p_cgt_cuda_memory(device_index, all); }
+static cgt_rp (*p_cgt_cuda_stream)(int16_t device_index);
+cgt_rp cgt_cuda_stream(int16_t device_index) { return p_cgt_cuda_stream(device_index); }
+static cgt_rp (*p_cgt_graph_begin)(int16_t device_index);
+cgt_rp cgt_graph_begin(int16_t device_index) { return p_cgt_graph_begin(device_index); }
+static char* (*p_cgt_graph_end)(cgt_graph* g);
+char* cgt_graph_end(cgt_graph* g) { return p_cgt_graph_end(g); }
+static char* (*p_cgt_graph_replay)(cgt_graph* g);
+char* cgt_graph_replay(cgt_graph* g) { return p_cgt_graph_replay(g); }
+static void (*p_cgt_graph_free)(cgt_graph* g);
+void cgt_graph_free(cgt_graph* g) { p_cgt_graph_free(g); }
 static cgt_optimizer* (*p_cgt_optimizer_new)(int8_t kind);
 cgt_optimizer* cgt_optimizer_new(int8_t kind) { return p_cgt_optimizer_new(kind); }
 static void (*p_cgt_optimizer_free)(cgt_optimizer* o);
@@ -109,6 +129,10 @@ static cgt_ri (*p_cgt_optimizer_add_group)(cgt_optimizer* o, cgt_t* params, int6
 cgt_ri cgt_optimizer_add_group(cgt_optimizer* o, cgt_t* params, int64_t n, const cgt_options* s) { return p_cgt_optimizer_add_group(o, params, n, s); }
 static char* (*p_cgt_optimizer_set_options)(cgt_optimizer* o, int64_t group, const cgt_options* s);
 char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_options* s) { return p_cgt_optimizer_set_options(o, group, s); }
+static char* (*p_cgt_optimizer_guard)(cgt_optimizer* o, cgt_t found);
+char* cgt_optimizer_guard(cgt_optimizer* o, cgt_t found) { return p_cgt_optimizer_guard(o, found); }
+static void (*p_cgt_optimizer_device_lr)(cgt_optimizer* o, int8_t on);
+void cgt_optimizer_device_lr(cgt_optimizer* o, int8_t on) { p_cgt_optimizer_device_lr(o, on); }
 static char* (*p_cgt_optimizer_step)(cgt_optimizer* o);
 char* cgt_optimizer_step(cgt_optimizer* o) { return p_cgt_optimizer_step(o); }
 static char* (*p_cgt_optimizer_zero_grad)(cgt_optimizer* o, int8_t set_to_none);
@@ -121,6 +145,8 @@ static char* (*p_cgt_optimizer_set_state)(cgt_optimizer* o, int64_t param, cgt_t
 char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t first, cgt_t second) { return p_cgt_optimizer_set_state(o, param, step, first, second); }
 static cgt_rt (*p_cgt_conv_chain)(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual) { cgt_rt r = p_cgt_conv_chain(x, stages, n, residual); r.scope = gt_scope; return r; }
+static cgt_rt (*p_cgt_relu_norm)(cgt_t x, const cgt_stage* stage, cgt_t residual);
+cgt_rt cgt_relu_norm(cgt_t x, const cgt_stage* stage, cgt_t residual) { cgt_rt r = p_cgt_relu_norm(x, stage, residual); r.scope = gt_scope; return r; }
 static char* (*p_cgt_activation_statistics)(cgt_t t, cgt_t out);
 char* cgt_activation_statistics(cgt_t t, cgt_t out) { return p_cgt_activation_statistics(t, out); }
 static char* (*p_cgt_kernels_set)(int64_t mode, const char* choice_file);
@@ -157,6 +183,8 @@ static cgt_ri (*p_cgt_store_check)(cgt_store* s, const char* key);
 cgt_ri cgt_store_check(cgt_store* s, const char* key) { return p_cgt_store_check(s, key); }
 static cgt_rp (*p_cgt_group_new)(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms, const char* address, const char* interface_name);
 cgt_rp cgt_group_new(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms, const char* address, const char* interface_name) { return p_cgt_group_new(s, rank, size, timeout_ms, address, interface_name); }
+static char* (*p_cgt_group_use_nccl)(cgt_group* g, cgt_store* s, int64_t timeout_ms, int16_t device_index);
+char* cgt_group_use_nccl(cgt_group* g, cgt_store* s, int64_t timeout_ms, int16_t device_index) { return p_cgt_group_use_nccl(g, s, timeout_ms, device_index); }
 static void (*p_cgt_group_free)(cgt_group* g);
 void cgt_group_free(cgt_group* g) { p_cgt_group_free(g); }
 static char* (*p_cgt_group_all_reduce)(cgt_group* g, cgt_t t, int8_t op);
@@ -892,6 +920,9 @@ const gt_entry gt_entries[] = {
     {"cgt_autocast_enter", (void**)&p_cgt_autocast_enter},
     {"cgt_autocast_leave", (void**)&p_cgt_autocast_leave},
     {"cgt_clip_grad_norm", (void**)&p_cgt_clip_grad_norm},
+    {"cgt_limit_grad_norm", (void**)&p_cgt_limit_grad_norm},
+    {"cgt_unscale_grads", (void**)&p_cgt_unscale_grads},
+    {"cgt_scale_update", (void**)&p_cgt_scale_update},
     {"cgt_clip_grad_value", (void**)&p_cgt_clip_grad_value},
     {"cgt_manual_seed", (void**)&p_cgt_manual_seed},
     {"cgt_rng_state", (void**)&p_cgt_rng_state},
@@ -907,16 +938,26 @@ const gt_entry gt_entries[] = {
     {"cgt_stream_set", (void**)&p_cgt_stream_set},
     {"cgt_stream_query", (void**)&p_cgt_stream_query},
     {"cgt_stream_synchronize", (void**)&p_cgt_stream_synchronize},
+    {"cgt_cuda_open", (void**)&p_cgt_cuda_open},
+    {"cgt_cuda_memory", (void**)&p_cgt_cuda_memory},
+    {"cgt_cuda_stream", (void**)&p_cgt_cuda_stream},
+    {"cgt_graph_begin", (void**)&p_cgt_graph_begin},
+    {"cgt_graph_end", (void**)&p_cgt_graph_end},
+    {"cgt_graph_replay", (void**)&p_cgt_graph_replay},
+    {"cgt_graph_free", (void**)&p_cgt_graph_free},
     {"cgt_optimizer_new", (void**)&p_cgt_optimizer_new},
     {"cgt_optimizer_free", (void**)&p_cgt_optimizer_free},
     {"cgt_optimizer_add_group", (void**)&p_cgt_optimizer_add_group},
     {"cgt_optimizer_set_options", (void**)&p_cgt_optimizer_set_options},
+    {"cgt_optimizer_guard", (void**)&p_cgt_optimizer_guard},
+    {"cgt_optimizer_device_lr", (void**)&p_cgt_optimizer_device_lr},
     {"cgt_optimizer_step", (void**)&p_cgt_optimizer_step},
     {"cgt_optimizer_zero_grad", (void**)&p_cgt_optimizer_zero_grad},
     {"cgt_optimizer_size", (void**)&p_cgt_optimizer_size},
     {"cgt_optimizer_state", (void**)&p_cgt_optimizer_state},
     {"cgt_optimizer_set_state", (void**)&p_cgt_optimizer_set_state},
     {"cgt_conv_chain", (void**)&p_cgt_conv_chain},
+    {"cgt_relu_norm", (void**)&p_cgt_relu_norm},
     {"cgt_activation_statistics", (void**)&p_cgt_activation_statistics},
     {"cgt_kernels_set", (void**)&p_cgt_kernels_set},
     {"cgt_kernels_choices", (void**)&p_cgt_kernels_choices},
@@ -935,6 +976,7 @@ const gt_entry gt_entries[] = {
     {"cgt_store_get", (void**)&p_cgt_store_get},
     {"cgt_store_check", (void**)&p_cgt_store_check},
     {"cgt_group_new", (void**)&p_cgt_group_new},
+    {"cgt_group_use_nccl", (void**)&p_cgt_group_use_nccl},
     {"cgt_group_free", (void**)&p_cgt_group_free},
     {"cgt_group_all_reduce", (void**)&p_cgt_group_all_reduce},
     {"cgt_group_broadcast", (void**)&p_cgt_group_broadcast},

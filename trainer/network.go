@@ -135,7 +135,7 @@ func resolveDevice(name string, w *World) (torch.Device, string, error) {
 		name = fmt.Sprintf("cuda:%d", w.place.LocalRank)
 	}
 	if strings.HasPrefix(name, "cuda") && !torch.IsCUDAAvailable() {
-		return torch.Device{}, "", fmt.Errorf("device %s was asked for, but this libtorch (%s) sees no CUDA device; use --device cpu, or see orrery doctor", name, torch.Library().Torch)
+		return torch.Device{}, "", fmt.Errorf("device %s was asked for, but there is no GPU to use: %s; use --device cpu, or see orrery doctor", name, torch.Library().CUDA)
 	}
 	var device torch.Device
 	err := torch.Try(func() { device = torch.NewDevice(name) })

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,9 +29,13 @@ type diagnosis struct {
 	Libtorch string `json:"libtorch"` // "" when it could not be loaded
 	CUDA     bool   `json:"cuda"`
 	CuDNN    bool   `json:"cudnn"`
-	Threads  int    `json:"threads"` // that libtorch computes with
-	Cache    string `json:"cache"`   // folder for decoded and downloaded things
-	Trouble  string `json:"trouble,omitempty"`
+	// NoCUDA says why there is no GPU to use, NoKernels why our kernels for one are not in use; "" otherwise.
+	NoCUDA    string   `json:"no_cuda,omitempty"`
+	NoKernels string   `json:"no_cuda_kernels,omitempty"`
+	GPUs      []string `json:"gpus,omitempty"`
+	Threads   int      `json:"threads"` // that libtorch computes with
+	Cache     string   `json:"cache"`   // folder for decoded and downloaded things
+	Trouble   string   `json:"trouble,omitempty"`
 }
 
 func doctor(c *cli.Context) error {
@@ -37,7 +43,12 @@ func doctor(c *cli.Context) error {
 	d.Cache, _ = os.UserCacheDir()
 	err := torch.LoadLibrary()
 	if err == nil {
-		d.Libtorch, d.CUDA, d.CuDNN, d.Threads = torch.Library().Torch, torch.IsCUDAAvailable(), torch.IsCUDNNAvailable(), torch.NumThreads()
+		library := torch.Library()
+		d.Libtorch, d.CUDA, d.CuDNN, d.Threads = library.Torch, torch.IsCUDAAvailable(), torch.IsCUDNNAvailable(), torch.NumThreads()
+		d.NoCUDA, d.NoKernels = oneLine(errors.New(library.CUDA)), oneLine(errors.New(library.CUDAKernels))
+		if library.GPUs != "" {
+			d.GPUs = strings.Split(library.GPUs, "\n")
+		}
 	} else {
 		d.Trouble = oneLine(err)
 	}
@@ -53,10 +64,16 @@ func doctor(c *cli.Context) error {
 		return err
 	}
 	fmt.Fprintf(w, "libtorch  %s, %d threads\n", d.Libtorch, d.Threads)
-	if d.CUDA {
-		fmt.Fprintf(w, "cuda      available, cuDNN %t\n", d.CuDNN)
-	} else {
-		fmt.Fprintln(w, "cuda      no device; training runs on the CPU")
+	if !d.CUDA {
+		fmt.Fprintf(w, "cuda      no GPU to use, training runs on the CPU; %s\n", d.NoCUDA)
+		return nil
+	}
+	fmt.Fprintf(w, "cuda      available, cuDNN %t\n", d.CuDNN)
+	for _, line := range d.GPUs {
+		fmt.Fprintf(w, "          %s\n", line)
+	}
+	if d.NoKernels != "" {
+		fmt.Fprintf(w, "          own kernels are not in use; %s\n", d.NoKernels)
 	}
 	return nil
 }

@@ -19,6 +19,13 @@ static void set_autocast_dtype(at::DeviceType dev, at::ScalarType d) {
   at::autocast::set_autocast_dtype(dev, d);
 }
 
+static std::vector<at::Tensor> gradients(cgt_t* params, int64_t n) {
+  std::vector<at::Tensor> list;
+  for (const at::Tensor& p : L(params, n))
+    if (p.grad().defined()) list.push_back(p.grad());
+  return list;
+}
+
 extern "C" {
 
 char* cgt_backward(cgt_t p, cgt_t gradient, int8_t retain_graph, int8_t create_graph) {
@@ -109,6 +116,37 @@ cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm
     if (scale < 1)
       for (at::Tensor& g : grads) g.mul_(scale);
     return total;
+  });
+}
+
+cgt_rt cgt_limit_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type) {
+  return one([&] {
+    c10::NoGradGuard no_grad;
+    const std::vector<at::Tensor> grads = gradients(params, n);
+    TORCH_CHECK(!grads.empty(), "no parameter has a gradient");
+    const at::Tensor total =
+        at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, norm_type)), norm_type);
+    const at::Tensor scale = at::clamp_max(max_norm / (total + 1e-6), 1.0);
+    at::_foreach_mul_(grads, scale);
+    return total;
+  });
+}
+
+char* cgt_unscale_grads(cgt_t* params, int64_t n, cgt_t inverse, cgt_t found) {
+  return nothing([&] {
+    c10::NoGradGuard no_grad;
+    const std::vector<at::Tensor> grads = gradients(params, n);
+    at::Tensor f = T(found);
+    if (!grads.empty()) at::_amp_foreach_non_finite_check_and_unscale_(grads, f, T(inverse));
+  });
+}
+
+char* cgt_scale_update(cgt_t scale, cgt_t tracker, cgt_t found, double growth, double backoff,
+                       int64_t interval) {
+  return nothing([&] {
+    c10::NoGradGuard no_grad;
+    at::Tensor s = T(scale), t = T(tracker);
+    at::_amp_update_scale_(s, t, T(found), growth, backoff, interval);
   });
 }
 

@@ -125,6 +125,14 @@ void cgt_inference_leave(void* guard);
 cgt_ri cgt_autocast_enter(int8_t device_type, int8_t dtype, int8_t on);
 void cgt_autocast_leave(int8_t device_type, int64_t before);
 cgt_rd cgt_clip_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type);
+// The same without waiting for a device: the norm is a 0-dim tensor there.
+cgt_rt cgt_limit_grad_norm(cgt_t* params, int64_t n, double max_norm, double norm_type);
+// Divides the gradients by a scale of the loss, whose inverse is given; found, a 0-dim Float on their
+// device, becomes 1 if one of them is not finite. cgt_scale_update then moves the scale: up by growth
+// after interval steps in a row without, down by backoff with. tracker is a 0-dim Int.
+char* cgt_unscale_grads(cgt_t* params, int64_t n, cgt_t inverse, cgt_t found);
+char* cgt_scale_update(cgt_t scale, cgt_t tracker, cgt_t found, double growth, double backoff,
+                       int64_t interval);
 char* cgt_clip_grad_value(cgt_t* params, int64_t n, double value);
 
 // Random numbers. A device type of -1 means every generator there is.
@@ -145,6 +153,18 @@ char* cgt_stream_set(int16_t device_index, int64_t id);
 cgt_ri cgt_stream_query(int16_t device_index, int64_t id);
 char* cgt_stream_synchronize(int16_t device_index, int64_t id);
 
+// libcgotorch_cuda.so: its kernels, and recordings of what a device's current stream does. cgt_cuda_open
+// describes the GPUs; its error says what keeps them from being used. A recording is made between
+// cgt_graph_begin and cgt_graph_end on a stream that is not the default one; freed with cgt_graph_free.
+typedef struct cgt_graph cgt_graph;
+cgt_rs cgt_cuda_open(const char* path);
+cgt_ri cgt_cuda_memory(int16_t device_index, int64_t* all);  // bytes free, and all there are
+cgt_rp cgt_cuda_stream(int16_t device_index);                // cudaStream_t, the current one
+cgt_rp cgt_graph_begin(int16_t device_index);
+char* cgt_graph_end(cgt_graph* g);
+char* cgt_graph_replay(cgt_graph* g);
+void cgt_graph_free(cgt_graph* g);
+
 // Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW, 3 RMSprop, 4 LAMB, 5 Lion, 6 Muon.
 typedef struct cgt_optimizer cgt_optimizer;
 typedef struct {
@@ -155,6 +175,12 @@ cgt_optimizer* cgt_optimizer_new(int8_t kind);
 void cgt_optimizer_free(cgt_optimizer* o);
 cgt_ri cgt_optimizer_add_group(cgt_optimizer* o, cgt_t* params, int64_t n, const cgt_options* s);
 char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_options* s);
+// Steps change nothing when found, a 0-dim Float on the parameters' device, is 1: for SGD, Adam, AdamW.
+// NULL: they always do.
+char* cgt_optimizer_guard(cgt_optimizer* o, cgt_t found);
+// SGD, Adam and AdamW read their learning rate from the parameters' device, so that a recorded step
+// follows it; on the CPU nothing changes.
+void cgt_optimizer_device_lr(cgt_optimizer* o, int8_t on);
 char* cgt_optimizer_step(cgt_optimizer* o);
 char* cgt_optimizer_zero_grad(cgt_optimizer* o, int8_t set_to_none);
 int64_t cgt_optimizer_size(cgt_optimizer* o);
@@ -175,6 +201,7 @@ typedef struct {
   double relu_cap;         // infinity, or 6 for ReLU6
 } cgt_stage;
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
+cgt_rt cgt_relu_norm(cgt_t x, const cgt_stage* stage, cgt_t residual);  // what follows its convolution
 char* cgt_activation_statistics(cgt_t t, cgt_t out);
 char* cgt_kernels_set(int64_t mode, const char* choice_file);
 cgt_rs cgt_kernels_choices(void);
@@ -209,6 +236,8 @@ cgt_rs cgt_store_get(cgt_store* s, const char* key, int64_t timeout_ms);
 cgt_ri cgt_store_check(cgt_store* s, const char* key);
 cgt_rp cgt_group_new(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_ms,
                      const char* address, const char* interface_name);
+// Collectives of CUDA tensors go through NCCL from now on, on this device.
+char* cgt_group_use_nccl(cgt_group* g, cgt_store* s, int64_t timeout_ms, int16_t device_index);
 void cgt_group_free(cgt_group* g);
 char* cgt_group_all_reduce(cgt_group* g, cgt_t t, int8_t op);
 char* cgt_group_broadcast(cgt_group* g, cgt_t t, int64_t root);

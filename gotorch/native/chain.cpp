@@ -2,6 +2,7 @@
 
 #include "kernels/activation.h"
 #include "kernels/conv_block.h"
+#include "relu_norm.h"
 #include "shim.h"
 
 using namespace cgt;  // NOLINT
@@ -40,6 +41,10 @@ cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residua
     for (int64_t i = 0; i < n; i++) list.push_back(stage(stages[i]));
     return kernels::conv_chain(T(x), list, T(residual));
   });
+}
+
+cgt_rt cgt_relu_norm(cgt_t x, const cgt_stage* s, cgt_t residual) {
+  return one([&] { return gotorch::relu_norm(T(x), stage(*s), T(residual)); });
 }
 
 char* cgt_activation_statistics(cgt_t t, cgt_t out) {

@@ -1,6 +1,6 @@
 // SGD, Adam, AdamW and others over groups of parameters, one call a step.
 //
-// The arithmetic of these three is PyTorch's own fused kernels (at::_fused_sgd_, _fused_adam_, _fused_adamw_), the
+// The arithmetic of the first three is PyTorch's own fused kernels (at::_fused_sgd_, _fused_adam_, _fused_adamw_), the
 // ones torch.optim runs with fused=True. Every option of a group may change between steps, beta1
 // included: the bias corrections use the value of the current step, as PyTorch's do.
 
@@ -24,6 +24,7 @@ struct Param {
 struct Group {
   cgt_options s;
   std::vector<Param> params;
+  at::Tensor lr;  // where the parameters are, if the optimiser was asked to keep it there
 };
 
 // The parameters of one step that share a device, a dtype and (SGD) having a momentum buffer yet.
@@ -39,6 +40,8 @@ struct Bucket {
 struct cgt_optimizer {
   int8_t kind;
   std::vector<Group> groups;
+  bool device_lr = false;
+  at::Tensor found;  // see cgt_optimizer_guard
 
   Param& at(int64_t i) {
     for (Group& g : groups) {
@@ -49,6 +52,8 @@ struct cgt_optimizer {
   }
 
   void step();
+  template <typename LR>
+  void apply(Bucket& b, const cgt_options& s, const LR& lr);
 };
 
 static void check_options(const cgt_options& s) {
@@ -71,7 +76,14 @@ static void check_fits(const char* what, const at::Tensor& t, const at::Tensor& 
               t.toString(), ", its parameter ", p.toString());
 }
 
+// The rules of optim_rules.cpp take the count of steps as a number: on the CPU nobody waits for it.
+static at::Device step_device(int8_t kind, const at::Tensor& p) {
+  return kind > kAdamW ? at::Device(at::kCPU) : p.device();
+}
+
 void cgt_optimizer::step() {
+  TORCH_CHECK(!found.defined() || kind <= kAdamW,
+              "this optimiser cannot leave a step out by itself; only SGD, Adam and AdamW can");
   c10::NoGradGuard no_grad;
   for (Group& group : groups) {
     const cgt_options& s = group.s;
@@ -88,7 +100,8 @@ void cgt_optimizer::step() {
       if (fresh && state_tensors(kind, s) > 0) q.first = at::zeros_like(q.p);
       if (fresh && state_tensors(kind, s) > 1) q.second = at::zeros_like(q.p);
       if (!q.step.defined())
-        q.step = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(q.p.device()));
+        q.step =
+            at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(step_device(kind, q.p)));
       if (kind > kAdamW) {
         q.step.add_(1);
         update(kind, s, q.step.item<double>(), q.p, g, q.first, q.second);
@@ -112,19 +125,32 @@ void cgt_optimizer::step() {
       if (q.second.defined()) b->b.push_back(q.second);
     }
     for (Bucket& b : buckets) {
-      at::_foreach_add_(b.steps, 1);
-      if (kind == 0) {
-        at::_fused_sgd_(b.p, b.g, b.a, s.weight_decay, s.momentum, s.lr, s.dampening, s.nesterov,
-                        s.maximize, b.first);
-      } else if (kind == 1) {
-        at::_fused_adam_(b.p, b.g, b.a, b.b, {}, b.steps, s.lr, s.beta1, s.beta2, s.weight_decay,
-                         s.eps, false, s.maximize);
+      if (device_lr && b.device.is_cuda()) {
+        if (!group.lr.defined()) group.lr = at::full({}, s.lr, b.steps[0].options());
+        apply(b, s, group.lr);
       } else {
-        at::_fused_adamw_(b.p, b.g, b.a, b.b, {}, b.steps, s.lr, s.beta1, s.beta2, s.weight_decay,
-                          s.eps, false, s.maximize);
+        apply(b, s, s.lr);
       }
     }
   }
+}
+
+template <typename LR>
+void cgt_optimizer::apply(Bucket& b, const cgt_options& s, const LR& lr) {
+  std::optional<at::Tensor> skip;
+  if (found.defined()) skip = found;
+  at::_foreach_add_(b.steps, 1);
+  if (kind == kSGD) {
+    at::_fused_sgd_(b.p, b.g, b.a, s.weight_decay, s.momentum, lr, s.dampening, s.nesterov,
+                    s.maximize, b.first, {}, skip);
+  } else if (kind == kAdam) {
+    at::_fused_adam_(b.p, b.g, b.a, b.b, {}, b.steps, lr, s.beta1, s.beta2, s.weight_decay, s.eps,
+                     false, s.maximize, {}, skip);
+  } else {
+    at::_fused_adamw_(b.p, b.g, b.a, b.b, {}, b.steps, lr, s.beta1, s.beta2, s.weight_decay, s.eps,
+                      false, s.maximize, {}, skip);
+  }
+  if (skip) at::_foreach_add_(b.steps, *skip, -1);
 }
 
 extern "C" {
@@ -157,9 +183,22 @@ char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_optio
     check_options(*s);
     TORCH_CHECK(group >= 0 && group < static_cast<int64_t>(o->groups.size()),
                 "the optimiser has no group ", group);
-    o->groups[group].s = *s;
+    Group& g = o->groups[group];
+    g.s = *s;
+    if (g.lr.defined()) g.lr.fill_(s->lr);
   });
 }
+
+char* cgt_optimizer_guard(cgt_optimizer* o, cgt_t found) {
+  return nothing([&] {
+    const at::Tensor t = T(found);
+    TORCH_CHECK(!t.defined() || (t.dim() == 0 && t.scalar_type() == at::kFloat),
+                "a guard is a Float of no dimension, this is ", t.toString(), " of ", t.sizes());
+    o->found = t;
+  });
+}
+
+void cgt_optimizer_device_lr(cgt_optimizer* o, int8_t on) { o->device_lr = on != 0; }
 
 char* cgt_optimizer_step(cgt_optimizer* o) {
   return nothing([&] { o->step(); });
@@ -207,7 +246,8 @@ char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t
       return at::empty_like(q.p).copy_(t);
     };
     at::Tensor a = fit(first), b = fit(second), n = T(step);
-    if (n.defined()) n = n.detach().to(q.p.device(), at::kFloat, false, true).reshape({});
+    if (n.defined())
+      n = n.detach().to(step_device(o->kind, q.p), at::kFloat, false, true).reshape({});
     q.step = n;
     q.first = a;
     q.second = b;

@@ -148,7 +148,7 @@ static int area_step(orr_worker *w, const orr_job *job, orr_view *view) {
 }
 
 // A projective map whose denominator is positive at the corners has its extreme coordinates there.
-static int stays_inside(const orr_view *v, int out_w, int out_h) {
+int orr_stays_inside(const orr_view *v, int out_w, int out_h) {
   const float *m = v->m;
   for (int k = 0; k < 4; k++) {
     float j = (float)(k & 1 ? out_w - 1 : 0), i = (float)(k & 2 ? out_h - 1 : 0);
@@ -178,7 +178,7 @@ static int rows_needed(const orr_view *v, int row, int n) {
   return last + 3 < (float)v->h ? (int)last + 3 : v->h;
 }
 
-static uint16_t bfloat16(float f) {
+uint16_t orr_bfloat16(float f) {
   uint32_t u;
   memcpy(&u, &f, 4);
   return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
@@ -204,14 +204,14 @@ static void emit(const orr_worker *w, const orr_job *job, int row, const float *
     if (job->dtype == ORR_F32) {
       memcpy((float *)out + at, p, n * sizeof *p);
     } else if (job->dtype == ORR_BF16) {
-      for (size_t j = 0; j < n; j++) ((uint16_t *)out)[at + j * step] = bfloat16(p[j]);
+      for (size_t j = 0; j < n; j++) ((uint16_t *)out)[at + j * step] = orr_bfloat16(p[j]);
     } else {
       for (size_t j = 0; j < n; j++) ((uint8_t *)out)[at + j * step] = byte(p[j]);
     }
   }
 }
 
-static int valid(int32_t width, int32_t height, const orr_job *job) {
+int orr_valid(int32_t width, int32_t height, const orr_job *job) {
   return width > 0 && height > 0 && job->crop_x >= 0 && job->crop_y >= 0 && job->crop_w > 0 &&
          job->crop_h > 0 && job->crop_w <= width - job->crop_x &&
          job->crop_h <= height - job->crop_y && (job->item_w > 0) == (job->item_h > 0) &&
@@ -221,7 +221,7 @@ static int valid(int32_t width, int32_t height, const orr_job *job) {
 
 int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
             void *out) {
-  if (!valid(width, height, job) || job->out_w <= 0 || job->out_h <= 0) return ORR_BAD_JOB;
+  if (!orr_valid(width, height, job) || job->out_w <= 0 || job->out_h <= 0) return ORR_BAD_JOB;
   ptrdiff_t stride = 4 * (ptrdiff_t)width;
   const uint8_t *source = pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x;
   orr_view view = {.base = source, .stride = stride, .w = job->crop_w, .h = job->crop_h};
@@ -240,7 +240,7 @@ int orr_run(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, co
   view.span_x = job->span_x;
   view.span_y = job->span_y;
   memcpy(view.m, job->homography, sizeof view.m);
-  view.inside = stays_inside(&view, job->out_w, job->out_h);
+  view.inside = orr_stays_inside(&view, job->out_w, job->out_h);
 
   int n = job->out_w, pitch = (int)round64((size_t)n + 8);
   float *planes = (float *)reserve(&w->planes, sizeof(float) * 3 * pitch);
@@ -283,7 +283,7 @@ int orr_finish(orr_worker *w, const float *planes, const orr_job *job, void *out
 
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out) {
-  if (!valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
+  if (!orr_valid(width, height, job) || job->item_w <= 0) return ORR_BAD_JOB;
   ptrdiff_t stride = 4 * (ptrdiff_t)width;
   return resize(w, pix + stride * job->crop_y + 4 * (ptrdiff_t)job->crop_x, stride, job, out,
                 4 * (size_t)job->item_w);

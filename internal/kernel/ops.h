@@ -3,12 +3,10 @@
 #define ORRERY_AUGMENT_OPS_H_
 
 #include "kernel.h"
+#include "pixel.h"
 
-// 15-bit texels: an 8-bit value v is v * 128, so a signed 16-bit word holds it.
-#define ORR_ONE15 32640.0f
+// ORR_ONE15 as a whole number.
 #define ORR_TOP15 32640
-// Weights of the horizontal step of the sampling: 14 bits.
-#define ORR_WEIGHT14 16384.0f
 // Pillow's fixed point: 22 bits after the binary point.
 #define ORR_BITS 22
 // A 22-bit weight is split into high * 2^11 + low so that 16-bit multiply-adds keep it exact.
@@ -48,17 +46,6 @@ typedef struct {
   size_t capacity;  // bytes behind these
   void *memory;
 } orr_merged;
-
-// orr_view is the picture that is sampled.
-typedef struct {
-  const uint8_t *base;
-  ptrdiff_t stride;  // bytes
-  int w, h;
-  int wide;    // 0: 8-bit RGBX, 1: 15-bit RGBX in 16-bit words
-  int inside;  // no output pixel needs reflection
-  float low_x, low_y, span_x, span_y;
-  float m[9];
-} orr_view;
 
 typedef struct {
   // One source row to one row of t->out pixels.

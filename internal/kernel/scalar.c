@@ -75,58 +75,16 @@ static void down(const uint16_t *const *rows, const int16_t *weight, int n, int 
   }
 }
 
-// Folds x, relative to the low border, into [0, span]: period 2*span, as grid_sample reflects.
-static float fold(float x, float span) {
-  if (span <= 0.0f) return 0.0f;
-  x = fabsf(x);
-  float n = floorf(x / span);
-  x -= n * span;
-  if (fmodf(n, 2.0f) != 0.0f) x = span - x;
-  return fminf(fmaxf(x, 0.0f), span);
-}
-
-static int texel(const orr_view *v, ptrdiff_t at, int c) {
-  const uint8_t *p = v->base + at;
-  return v->wide ? ((const uint16_t *)p)[c] : p[c] << 7;
-}
-
 static void sample(const orr_view *v, int row, int n, float *planes, int pitch) {
-  const float *m = v->m;
-  const int size = v->wide ? 8 : 4;
-  float u0 = m[1] * row + m[2], v0 = m[4] * row + m[5], w0 = m[7] * row + m[8];
   for (int j = 0; j < n; j++) {
-    float r = 1.0f / (m[6] * j + w0);
-    float x = (m[0] * j + u0) * r, y = (m[3] * j + v0) * r;
-    if (!v->inside) {
-      x = fold(x, v->span_x);
-      y = fold(y, v->span_y);
-    }
-    x = fminf(fmaxf(x + v->low_x, 0.0f), (float)(v->w - 1));
-    y = fminf(fmaxf(y + v->low_y, 0.0f), (float)(v->h - 1));
-    int xi = (int)x, yi = (int)y;
-    if (xi > v->w - 2) xi = v->w > 1 ? v->w - 2 : 0;
-    if (yi > v->h - 2) yi = v->h > 1 ? v->h - 2 : 0;
-    int wx = (int)lrintf((x - xi) * ORR_WEIGHT14);
-    int wy = (int)lrintf((y - yi) * 32768.0f);
-    if (wy > 32767) wy = 32767;
-    ptrdiff_t at = yi * v->stride + (ptrdiff_t)xi * size;
-    for (int c = 0; c < 3; c++) {
-      int a = texel(v, at, c), b = texel(v, at + size, c);
-      int d = texel(v, at + v->stride, c), e = texel(v, at + v->stride + size, c);
-      a += ((d - a) * wy + 16384) >> 15;
-      b += ((e - b) * wy + 16384) >> 15;
-      planes[c * pitch + j] =
-          (float)(a * (16384 - wx) + b * wx) * (1.0f / (ORR_ONE15 * ORR_WEIGHT14));
-    }
+    float rgb[3];
+    orr_sample(v, j, row, rgb);
+    for (int c = 0; c < 3; c++) planes[c * pitch + j] = rgb[c];
   }
 }
 
 static void light(float *v, int n, float offset, float gain) {
-  for (int i = 0; i < n; i++) {
-    float x = fminf(fmaxf(v[i], 1e-7f), 1.0f - 1e-7f);
-    float l = logf((1.0f - x) / x);
-    v[i] = 1.0f / (1.0f + expf((l - offset) * gain));
-  }
+  for (int i = 0; i < n; i++) v[i] = orr_light(v[i], offset, gain);
 }
 
 static void logit(float *v, int n) {

@@ -45,4 +45,10 @@ static inline uint8_t *reserve(orr_buffer *b, size_t n) {
   return b->p;
 }
 
+// What kernel.c and gather.c share: whether a job fits the picture, whether it reads no further than the
+// reflecting borders, and a float rounded to bfloat16.
+int orr_valid(int32_t width, int32_t height, const orr_job *job);
+int orr_stays_inside(const orr_view *v, int out_w, int out_h);
+uint16_t orr_bfloat16(float f);
+
 #endif  // ORRERY_AUGMENT_WORKER_H_

@@ -53,67 +53,7 @@ wheels=$(pin "WHEELS_$version")
 [ -n "$wheels" ] ||
   die "versions.mk pins no libtorch $version (it pins $(pin LIBTORCH) and $(pin LIBTORCH_NEWEST)); set LIBTORCH to a folder that has it"
 folder=$cache/libtorch-$version
-# The stamp is written last and holds the pins: a folder with another stamp, or none, is not finished or not this one.
-ready() { [ "$(cat "$folder/.orrery" 2>/dev/null)" = "$wheels" ] && [ -e "$folder/torch/lib/libtorch_cpu.so" ]; }
-! ready || found "$version" "$folder/torch"
-
-machine=$(uname -m)
-case $(uname -s)-$machine in
-  Linux-x86_64 | Linux-aarch64) ;;
-  *) die "there is no libtorch wheel for $(uname -s) on $machine; set LIBTORCH to a folder with libtorch $oldest or later" ;;
-esac
-
-lock "libtorch-$version"
-! ready || found "$version" "$folder/torch"
-python=$("$here/python.sh" fetch)/bin/python
-kept=$cache/wheels
-mkdir -p "$kept" "$cache/tmp"
-room "$cache" 3000
-platforms=()
-for tag in manylinux_2_28 manylinux_2_25 manylinux_2_17 manylinux2014; do
-  platforms+=(--platform "${tag}_$machine")
-done
-options=(--no-deps --only-binary :all: --python-version "$(pin LIBTORCH_PYTHON)" --implementation cp
-  --abi "cp$(pin LIBTORCH_PYTHON)" --abi none "${platforms[@]}")
-# One wheel at a time, so that what has arrived stays when a later one breaks off. Ours goes on with the half of a wheel
-# that an earlier make left; pip alone knows passwords and the like. Both check the hashes.
-while read -r wheel; do
-  say "libtorch $version: ${wheel%% *}$([ "${wheel%%=*}" != torch ] || echo ', about 540 MB')"
-  asked_for=$cache/tmp/wheel-$$.txt
-  printf '%s\n' "$wheel" >"$asked_for"
-  TMPDIR=$cache/tmp "$python" "$here/wheel.py" "$kept" "$asked_for" "${options[@]}" </dev/null ||
-    TMPDIR=$cache/tmp "$python" -m pip download --disable-pip-version-check --require-hashes --resume-retries 20 \
-      "${options[@]}" --dest "$kept" -r "$asked_for" >&2 </dev/null ||
-    die "could not fetch ${wheel%% *} with pip; run make again to go on, or set LIBTORCH to a folder with libtorch $version"
-  rm -f "$asked_for"
-done <<<"$wheels"
-
-say "libtorch $version: unpacking into $folder"
-rm -rf "$cache"/tmp/libtorch-*
-new=$cache/tmp/libtorch-$$
-"$python" - "$new" "$kept" "$wheels" <<'PYTHON'
-# Unpacks headers, libraries and licences, which is all of a wheel that we use. Real folders: torch's libraries find
-# the CUDA ones by ../../nvidia/cu13/lib, which a link would lead elsewhere.
-import glob, os, sys, zipfile
-target, kept, wheels = sys.argv[1:]
-wanted = ("torch/include/", "torch/lib/", "torch/share/", "torch/version.py", "nvidia/")
-for line in wheels.splitlines():
-    name, version = line.split()[0].split("==")
-    (path,) = glob.glob(os.path.join(glob.escape(kept), f"{name.replace('-', '_')}-{version}-*.whl"))
-    with zipfile.ZipFile(path) as wheel:
-        names = [n for n in wheel.namelist() if n.startswith(wanted) or ".dist-info/" in n]
-        wheel.extractall(target, names)
-PYTHON
-printf '%s\n' "$wheels" >"$new/.orrery"
-[ "$(version_of "$new/torch")" = "$version" ] || die "the unpacked wheel is not libtorch $version; see $new"
-sync -f "$new"
-if [ -e "$folder" ]; then
-  mv -T "$folder" "$cache/tmp/libtorch-old-$$"
-fi
-mv -T "$new" "$folder"
-rm -rf "$cache/tmp/libtorch-old-$$"
-while read -r wheel; do
-  wheel=${wheel%% *}
-  rm -f "$kept/$(tr - _ <<<"${wheel%%=*}")-${wheel##*=}-"*.whl
-done <<<"$wheels"
+# Headers, libraries and licences are all of a wheel that we use.
+"$here/wheels.sh" "$folder" "WHEELS_$version" "libtorch $version" torch/include/ torch/lib/ torch/share/ torch/version.py nvidia/
+[ "$(version_of "$folder/torch")" = "$version" ] || die "the unpacked wheel is not libtorch $version; see $folder"
 found "$version" "$folder/torch"

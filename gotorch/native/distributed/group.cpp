@@ -11,6 +11,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
+#include "cuda/table.h"
 #include "kernels/sync.h"
 #include "shim.h"
 
@@ -24,7 +25,13 @@ struct cgt_store {
 
 struct cgt_group {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  c10::intrusive_ptr<c10d::Backend> nccl;        // for CUDA tensors; none: gloo's
   c10::intrusive_ptr<c10d::ProcessGroup> group;  // what the Reducer takes
+
+  c10d::Backend& backend(const at::Tensor& t) const {
+    if (t.is_cuda() && nccl) return *nccl;
+    return *gloo;
+  }
 };
 
 struct cgt_reducer {
@@ -77,7 +84,7 @@ void all_reduce(const cgt_group* g, at::Tensor t, int8_t op) {
   std::vector<at::Tensor> list{std::move(t)};
   c10d::AllreduceOptions options;
   options.reduceOp = reduce_op(op);
-  g->gloo->allreduce(list, options)->wait();
+  g->backend(list[0]).allreduce(list, options)->wait();
 }
 
 }  // namespace
@@ -140,6 +147,15 @@ cgt_rp cgt_group_new(cgt_store* s, int64_t rank, int64_t size, int64_t timeout_m
   return r;
 }
 
+char* cgt_group_use_nccl(cgt_group* g, cgt_store* s, int64_t timeout_ms, int16_t device_index) {
+  return nothing([&] {
+    g->nccl = gotorch::cuda::needed().nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", s->store),
+                                           g->gloo->getRank(), g->gloo->getSize(),
+                                           milliseconds(timeout_ms), device_index);
+    g->group->setBackend(c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, g->nccl);
+  });
+}
+
 void cgt_group_free(cgt_group* g) { delete g; }
 
 char* cgt_group_all_reduce(cgt_group* g, cgt_t t, int8_t op) {
@@ -150,12 +166,12 @@ char* cgt_group_broadcast(cgt_group* g, cgt_t t, int64_t root) {
   return nothing([&] {
     c10::NoGradGuard no_grad;
     const at::Tensor x = T(t);
-    // Gloo moves plain memory; a parameter may be laid out as NHWC.
+    // Backends move plain memory; a parameter may be laid out as NHWC.
     const at::Tensor plain = x.contiguous();
     std::vector<at::Tensor> list{plain};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    g->gloo->broadcast(list, options)->wait();
+    g->backend(plain).broadcast(list, options)->wait();
     if (!plain.is_same(x)) x.copy_(plain);
   });
 }
@@ -166,7 +182,7 @@ cgt_rl cgt_group_all_gather(cgt_group* g, cgt_t t) {
     std::vector<at::Tensor> in{T(t).contiguous()};
     std::vector<std::vector<at::Tensor>> out(1);
     for (int i = 0; i < g->gloo->getSize(); i++) out[0].push_back(at::empty_like(in[0]));
-    g->gloo->allgather(out, in)->wait();
+    g->backend(in[0]).allgather(out, in)->wait();
     return out[0];
   });
 }

@@ -9,6 +9,7 @@
 
 #include <cmath>
 
+#include "../relu_norm.h"
 #include "activation.h"
 #include "sync.h"
 
@@ -27,6 +28,11 @@ at::Tensor reference_stage(const at::Tensor& x, const Stage& s, const at::Tensor
     y = at::conv2d(wide, s.weight, s.bias, s.stride, at::IntArrayRef({0, 0}), s.dilation, s.groups);
   }
   if (s.observe_conv.defined()) activation_statistics(y, s.observe_conv);
+  if (fuses(y, s, residual)) {
+    y = relu_norm(y, s, residual);
+    if (s.observe_norm.defined()) activation_statistics(y, s.observe_norm);
+    return y;
+  }
   if (s.order == Order::kConvReLU || s.order == Order::kConvReLUNorm) y = relu(y);
   if (has_norm(s.order)) {
     const bool batch = s.training || !s.running_mean.defined();
