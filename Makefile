@@ -84,9 +84,13 @@ golden: peers ## make the golden files of the tests anew, with PyTorch, fastai a
 check-bare: ## make train and make test in a chroot with only git, make and ca-certificates (BARE=options)
 	@scripts/check/bare.sh $(BARE)
 
-.PHONY: bundle
-bundle: build ## build/bundle: binary, libraries and launcher for machines that have a Python torch
+.PHONY: bundle bundle-check
+bundle: build ## build/bundle: binary, libraries and launcher for machines that have a Python torch (with make cuda's, where it was made)
+	@$(env) scripts/setup/cuda.sh --if-there
 	@$(env) scripts/setup/bundle.sh
+
+bundle-check: bundle peers ## the bundle on a machine that has a Python torch and nothing else: trains and predicts
+	@$(env) scripts/check/bundle.sh "$$(scripts/setup/python.sh peers)/bin/python"
 
 IMAGE ?= orrery
 .PHONY: image image-check

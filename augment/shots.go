@@ -77,8 +77,8 @@ func (p *Pipeline) gathering(n int, dtype Dtype, layout Layout) (kernel.Gather, 
 }
 
 // Gather makes a batch of Shots on the CPU: what GatherCUDA does on a GPU, by the same arithmetic. block
-// is the memory of the pictures; out holds N*Elements elements of dtype.
-func (p *Pipeline) Gather(block []byte, shots *Batch, dtype Dtype, out []byte) error {
+// is where the memory of the pictures begins; out holds N*Elements elements of dtype.
+func (p *Pipeline) Gather(block unsafe.Pointer, shots *Batch, dtype Dtype, out []byte) error {
 	g, err := p.gathering(shots.N, dtype, shots.Layout)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (p *Pipeline) Gather(block []byte, shots *Batch, dtype Dtype, out []byte) e
 		return fmt.Errorf("augment: %d bytes for %d samples of %d %v from %v", len(out), shots.N, p.Elements(), dtype, shots.Dtype)
 	}
 	at := func(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
-	return g.Run(at(block), at(shots.Data), at(out))
+	return g.Run(block, at(shots.Data), at(out))
 }
 
 // GatherCUDA makes a batch of n samples in the memory of a GPU: function is the address of

@@ -110,7 +110,7 @@ func (a *album) compare(t *testing.T, name string, p *Pipeline, train bool, layo
 			t.Fatalf("%s: %v, %v", name, errWant, errShots)
 		}
 		got := make([]float32, len(want.Images))
-		if err := p.Gather(a.block, shots, Float32, unsafe.Slice((*byte)(pointer(got)), 4*len(got))); err != nil {
+		if err := p.Gather(unsafe.Pointer(&a.block[0]), shots, Float32, unsafe.Slice((*byte)(pointer(got)), 4*len(got))); err != nil {
 			t.Fatal(err)
 		}
 		for i := range want.Labels {
@@ -132,7 +132,7 @@ func halves(t *testing.T, a *album, p *Pipeline, shots *Batch, want []float32) {
 	t.Helper()
 	for dtype, digits := range map[Dtype]float64{BFloat16: 1.0 / 256, Float16: 1.0 / 2048} {
 		out := make([]uint16, len(want))
-		if err := p.Gather(a.block, shots, dtype, unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), 2*len(out))); err != nil {
+		if err := p.Gather(unsafe.Pointer(&a.block[0]), shots, dtype, unsafe.Slice((*byte)(unsafe.Pointer(&out[0])), 2*len(out))); err != nil {
 			t.Fatal(err)
 		}
 		for i, bits := range out {

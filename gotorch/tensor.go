@@ -110,6 +110,10 @@ func (a Tensor) CUDA(device Device, nonBlocking bool) Tensor {
 	return a.to("CUDA", device, -1, nonBlocking, false)
 }
 
+// CopyAsync returns a copy on a device; between pinned memory and a GPU nothing waits for it. A copy on the
+// CPU is pinned, and holds the values after [Synchronize].
+func (a Tensor) CopyAsync(device Device) Tensor { return a.to("CopyAsync", device, -1, true, true) }
+
 // CastTo returns the tensor in another dtype; itself when it has that dtype.
 func (a Tensor) CastTo(dtype Dtype) Tensor {
 	return a.to("CastTo", Device{deviceID{-1, -1}}, dtype, false, false)

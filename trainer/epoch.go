@@ -20,6 +20,9 @@ func (f *fit) epoch(ctx context.Context) error {
 	if err := f.trainEpoch(ctx); err != nil {
 		return f.stopped(ctx, began, err)
 	}
+	if err := f.settleAll(); err != nil {
+		return err
+	}
 	if err := errors.Join(f.shareUnreadable(f.train), f.shareBuffers(true)); err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func (f *fit) evaluate(ctx context.Context) (*Evaluation, error) {
 		if f.World != nil {
 			evaluation, err = f.evaluateTogether(ctx)
 		} else {
-			evaluation, err = evaluate(ctx, f.model, f.device, f.set, f.valid.Epoch(ctx, 0))
+			evaluation, err = evaluate(ctx, f.model, f.feed, f.set, f.valid.Epoch(ctx, 0))
 		}
 	})
 	return evaluation, err
@@ -87,6 +90,9 @@ func (f *fit) goOn(err error) {
 // save hands a checkpoint to the saver. Every process calls it: each has random
 // states to give.
 func (f *fit) save(best bool) error {
+	if err := f.settleAll(); err != nil {
+		return err
+	}
 	head, tensors, err := f.snapshot()
 	if err != nil || f.saver == nil {
 		return err

@@ -105,9 +105,9 @@ func (t *tally) evaluation() *Evaluation {
 }
 
 // evaluate runs the model in evaluation mode over every batch of it.
-func evaluate(ctx context.Context, model models.Model, device torch.Device, set *data.Dataset, it *augment.Iterator) (*Evaluation, error) {
+func evaluate(ctx context.Context, model models.Model, feed func(*augment.Batch) torch.Tensor, set *data.Dataset, it *augment.Iterator) (*Evaluation, error) {
 	counted := newTally(set)
-	if err := forward(ctx.Err, model, device, it, counted.add); err != nil {
+	if err := forward(ctx.Err, model, feed, it, counted.add); err != nil {
 		return nil, err
 	}
 	return counted.evaluation(), nil

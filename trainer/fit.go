@@ -45,6 +45,12 @@ type Options struct {
 	Command []string
 
 	spoil func(step int) bool // tests: makes the loss of a step NaN
+	fits  func(n int) error   // tests: parting's
+	// tests: what else is for GPUs alone
+	lateOnCPU     int
+	residentOnCPU bool
+	residentLimit int64 // bytes; 0: by the device
+	recorder      recorder
 }
 
 // ErrStopped tells that the context ended, or the file "stop" appeared in the
@@ -81,7 +87,15 @@ type fit struct {
 	observer   *nn.Observer // nil: nobody wants activation statistics
 	health     health
 	complained time.Time // about the run folder
-	saver      *saver    // nil where another process writes
+	parting    parting
+
+	// Of a training that runs late; see late.go, graph.go, feed.go.
+	late         int
+	queue        []*lateStep
+	recording    *recording
+	steady       bool          // the momentum stays, and the optimiser is recorded, too
+	pictureBlock *pictureBlock // nil: pictures are streamed
+	saver        *saver        // nil where another process writes
 
 	// About losses that were not finite; see nan.go.
 	skipsInARow, rollbacks int
@@ -120,10 +134,14 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (resu
 			return err
 		}
 		f.Log.Info("training", "model", recipe.Model, "train_images", len(f.training), "valid_images", len(f.validation), "step", f.progress.Step,
-			"steps", f.steps, "device", f.deviceName, "processes", f.World.Size(), "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
+			"steps", f.steps, "device", f.deviceName, "precision", f.recipe.precision(f.device), "processes", f.World.Size(), "threads", torch.NumThreads(), "libtorch", torch.Library().Torch)
 		if err := f.observe(); err != nil {
 			return err
 		}
+		if err := errors.Join(f.beginLate(), f.reload(ctx)); err != nil {
+			return err
+		}
+		defer f.dropLate()
 		if f.Run != nil {
 			f.saver = newSaver(f.Run.Dir, f.Saving, f.Log)
 			defer f.saver.wait() //nolint:errcheck // it was said in the log
@@ -152,7 +170,7 @@ func withFit(recipe Recipe, set *data.Dataset, o Options, early func(*fit), use 
 	if err := recipe.Validate(); err != nil {
 		return err
 	}
-	f := &fit{Options: o, recipe: recipe, set: set, skipped: map[int]error{}, began: time.Now()}
+	f := &fit{Options: o, recipe: recipe, set: set, skipped: map[int]error{}, began: time.Now(), parting: parting{fits: o.fits}}
 	if o.Saving == (Saving{}) {
 		f.Saving = DefaultSaving()
 	}
@@ -200,6 +218,10 @@ func (f *fit) closeData() {
 	if f.batches != nil {
 		f.batches.Close()
 	}
+	f.closeLoaders()
+}
+
+func (f *fit) closeLoaders() {
 	for _, loader := range []*augment.Loader{f.train, f.valid} {
 		if loader != nil {
 			loader.Close()
@@ -223,8 +245,15 @@ func (f *fit) build() (err error) {
 	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device, f.World); err != nil {
 		return err
 	}
-	if err := useCPU(f.recipe, f.World); err != nil {
+	if err := useDevice(f.recipe, f.World, f.device); err != nil {
 		return err
+	}
+	if p := f.recipe.precision(f.device); !f.device.IsCUDA() && (p == BF16 || p == FP16) {
+		f.Log.Warn("16 bits on the CPU are for trying out: they are slow, and libtorch 2.11 leaves garbage in bf16 gradients of weights that see only " +
+			"padding, as where a strided convolution is given one pixel")
+	}
+	if why := torch.Library().CUDAKernels; f.device.IsCUDA() && why != "" {
+		f.Log.Warn("libtorch alone computes on the GPU: our kernels, graphs and resident pictures are not in use", "reason", why)
 	}
 	caught := torch.Try(func() {
 		torch.ManualSeed(f.recipe.Seed)
@@ -241,8 +270,12 @@ func (f *fit) build() (err error) {
 			return
 		}
 		toDevice(f.model, f.device)
+		f.model = lower(f.model, f.device, f.recipe.precision(f.device))
 		f.model.Freeze(f.recipe.frozenAt(f.progress.Epoch, len(f.model.Stages())))
 		f.optimizer = newOptimizer(f.model, f.recipe)
+		if f.recipe.precision(f.device) == FP16 {
+			f.optimizer.scaleLoss(f.device)
+		}
 		f.optimizer.criterion = newCriterion(f.recipe.Method, f.set, f.training, f.device)
 		if f.Resume != nil && err == nil {
 			err = f.restore(f.Resume)
@@ -256,6 +289,8 @@ func (f *fit) restore(c *Checkpoint) error {
 	for _, change := range c.otherMachine(f.machine()) {
 		f.Log.Warn("the last bits of the result may differ from an undisturbed run's", "since_the_checkpoint", change)
 	}
+	f.recording.close()
+	f.recording = nil // it writes to what the optimiser had
 	err := errors.Join(c.loadModel(f.model), c.loadOptimizer(f.optimizer))
 	f.World.restoreGenerators(f.device, withPrefix(c.tensors, generatorPrefix))
 	return err

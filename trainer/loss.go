@@ -32,10 +32,16 @@ type target struct {
 
 // targetOf takes a batch's labels to the device.
 func targetOf(b *augment.Batch, device torch.Device) target {
-	t := target{labels: torch.NewTensor(b.Labels).To(device, torch.Long)}
+	there := func(values any) torch.Tensor {
+		t := torch.NewTensor(values)
+		if device.IsCUDA() {
+			return t.PinMemory().CUDA(device, true)
+		}
+		return t
+	}
+	t := target{labels: there(b.Labels)}
 	if b.Mix != nil {
-		t.partner = torch.NewTensor(b.Mix.Labels).To(device, torch.Long)
-		t.own = torch.NewTensor(b.Mix.Weight).To(device, torch.Float)
+		t.partner, t.own = there(b.Mix.Labels), there(b.Mix.Weight)
 	}
 	return t
 }

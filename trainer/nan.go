@@ -38,30 +38,30 @@ func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // notFinite decides what becomes of a step whose loss is no number; nil leaves
 // the step out. The weights are still those from before the step.
-func (f *fit) notFinite(batch *augment.Batch, loss, lr float64) error {
+func (f *fit) notFinite(batch *augment.Batch, step int, loss, lr float64) error {
 	p := &f.progress
 	var files []string
 	for _, index := range batch.Indices {
 		files = append(files, f.set.Samples[index].Path)
 	}
-	f.Log.Error("the loss is not finite", "step", p.Step, "loss", fmt.Sprint(loss), "lr", lr, "files", files)
+	f.Log.Error("the loss is not finite", "step", step, "loss", fmt.Sprint(loss), "lr", lr, "files", files)
 	err := fmt.Errorf("step %d: %w: it is %v at lr %.3g on the batch of %s; the last checkpoint is kept; lower --lr, or see --on-nan",
-		p.Step, errNotFinite, loss, lr, someOf(files, 8))
+		step, errNotFinite, loss, lr, someOf(files, 8))
 	switch f.OnNaN {
 	case OnNaNSkip:
 		f.skipsInARow++
 		if f.skipsInARow > maxSkipsInARow {
 			return fmt.Errorf("%w; %d steps in a row were left out", err, maxSkipsInARow)
 		}
-		f.Log.Warn("step left out", "step", p.Step)
-		p.LeftOut = append(p.LeftOut, p.Step)
+		f.Log.Warn("step left out", "step", step)
+		p.LeftOut = append(p.LeftOut, step)
 		return nil
 	case OnNaNRollback:
 		if f.rollbacks++; f.rollbacks > maxRollbacks {
 			return fmt.Errorf("%w; it was rolled back %d times", err, maxRollbacks)
 		}
 		// A loss may be the first sign of weights that the step before spoilt.
-		f.avoid = append(f.avoid, p.Step-1, p.Step)
+		f.avoid = append(f.avoid, step-1, step)
 		return fmt.Errorf("%w: %w", errRollback, err)
 	}
 	return err

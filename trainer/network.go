@@ -31,10 +31,16 @@ func cpu() torch.Device { return torch.NewDevice("cpu") }
 func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 	n, s := int64(b.N), int64(b.Size)
 	memory := unsafe.Pointer(unsafe.SliceData(b.Images))
-	if b.Layout == augment.NHWC {
-		return torch.Borrow(memory, torch.Float, []int64{n, s, s, 3}).Permute([]int64{0, 3, 1, 2}).To(device, torch.Float)
+	there := func(t torch.Tensor) torch.Tensor {
+		if device.IsCUDA() {
+			return t.CUDA(device, true)
+		}
+		return t
 	}
-	return torch.Borrow(memory, torch.Float, []int64{n, 3, s, s}).To(device, torch.Float)
+	if b.Layout == augment.NHWC {
+		return there(torch.Borrow(memory, torch.Float, []int64{n, s, s, 3})).Permute([]int64{0, 3, 1, 2})
+	}
+	return there(torch.Borrow(memory, torch.Float, []int64{n, 3, s, s}))
 }
 
 // optimise takes one step on pictures x [N, 3, S, S] towards the target and gives
@@ -42,12 +48,14 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 // proceed, given that loss, says no. The gradients are those of all processes that
 // average. last tells that no batch of the epoch follows.
 func optimise(model models.Model, optimizer *optimizer, x torch.Tensor, t target, lr, momentum float64, average *averaging, last bool, proceed func(own float64) bool) float64 {
+	return optimiseIn(parting{}, model, optimizer, x, t, lr, momentum, average, last, proceed)
+}
+
+// optimiseIn is optimise with the batch taken in parts.
+func optimiseIn(p parting, model models.Model, optimizer *optimizer, x torch.Tensor, t target, lr, momentum float64, average *averaging, last bool, proceed func(own float64) bool) float64 {
 	optimizer.setRates(lr, momentum)
 	optimizer.begin()
-	average.beforeForward()
-	mean := optimizer.criterion.loss(model.Logits(x), t)
-	average.backward(optimizer.share(mean))
-	loss := mean.ItemFloat64()
+	loss := addGradients(p, model, optimizer, x, t, average).ItemFloat64()
 	if proceed(loss) {
 		optimizer.end(last)
 	} else {

@@ -72,6 +72,9 @@ type optimizer struct {
 	criterion criterion
 	lookahead *slowWeights // nil without
 	average   *average     // nil without
+	scaler    *lossScale   // nil without
+	deviceLR  bool         // the rules' rate is on the device
+	guard     torch.Tensor // 1 where the step is to be left out, 0-dim Float on the device; none: no step is
 }
 
 // newOptimizer gives each stage its rate. Biases and the weights of
@@ -111,7 +114,42 @@ func (o *optimizer) makeRules() {
 		}
 		o.group(vectors, rest, share, false)
 	}
+	for _, rule := range o.rules {
+		if o.guarded() {
+			rule.Guard(o.guard)
+		}
+		rule.DeviceLR(o.deviceLR)
+	}
 }
+
+// rateOnDevice has the rules read their rate from the device, as a recorded step must.
+func (o *optimizer) rateOnDevice() {
+	o.deviceLR = true
+	for _, rule := range o.rules {
+		rule.DeviceLR(true)
+	}
+}
+
+// scaleLoss begins to scale losses, for float16.
+func (o *optimizer) scaleLoss(device torch.Device) {
+	o.scaler = newLossScale(device)
+	o.setGuard(torch.Full(nil, 0, false).To(device, torch.Float))
+}
+
+// setGuard has steps left out where the guard says so.
+func (o *optimizer) setGuard(guard torch.Tensor) {
+	o.guard = guard
+	if o.guarded() {
+		for _, rule := range o.rules {
+			rule.Guard(guard)
+		}
+	}
+}
+
+// guarded tells whether every rule leaves a step out by itself, so that nobody waits for the device to know.
+func (o *optimizer) guarded() bool { return o.guard.T != nil && guardable(o.recipe.Optimizer) }
+
+func guardable(name string) bool { return name == Adam || name == AdamW || name == SGD }
 
 // rule starts an optimiser; it gives its number.
 func (o *optimizer) rule(name string) int {
@@ -143,8 +181,12 @@ func (o *optimizer) setRates(lr, momentum float64) {
 
 // begin makes room for a batch's gradients: beside those of an open step, or anew.
 func (o *optimizer) begin() {
-	if o.open == 0 {
-		o.ZeroGrad()
+	if o.open > 0 {
+		return
+	}
+	o.ZeroGrad()
+	if o.guard.T != nil {
+		o.guard.FillI(0)
 	}
 }
 
@@ -158,10 +200,10 @@ func (o *optimizer) ZeroGrad() {
 
 // share is a batch's loss as it counts among those of one step.
 func (o *optimizer) share(loss torch.Tensor) torch.Tensor {
-	if o.recipe.Accumulate == 1 {
-		return loss
+	if o.recipe.Accumulate != 1 {
+		loss = loss.DivScalar(float64(o.recipe.Accumulate))
 	}
-	return loss.DivScalar(float64(o.recipe.Accumulate))
+	return o.scaler.of(loss)
 }
 
 // end takes a step when enough batches are summed, or when the epoch's last one is.
@@ -171,8 +213,17 @@ func (o *optimizer) end(last bool) {
 		return
 	}
 	o.open = 0
-	if o.recipe.ClipNorm > 0 {
-		torch.ClipGradNorm(o.trained(), o.recipe.ClipNorm, 2)
+	o.scaler.unscale(o.trained(), o.guard)
+	defer o.scaler.update(o.guard)
+	if o.guard.T != nil && !o.guarded() && o.guard.ItemFloat64() != 0 {
+		return
+	}
+	if trained := o.trained(); o.recipe.ClipNorm > 0 && len(trained) > 0 {
+		if trained[0].Device().IsCUDA() {
+			torch.LimitGradNorm(trained, o.recipe.ClipNorm, 2)
+		} else {
+			torch.ClipGradNorm(trained, o.recipe.ClipNorm, 2)
+		}
 	}
 	for _, rule := range o.rules {
 		rule.Step()
@@ -224,6 +275,7 @@ const (
 	gradientPrefix  = "gradient."
 	lookaheadPrefix = "lookahead."
 	averagePrefix   = "ema."
+	scalerPrefix    = "scaler."
 	openName        = "open"
 )
 
@@ -243,6 +295,9 @@ func (o *optimizer) State() map[string]torch.Tensor {
 	}
 	if o.average != nil {
 		add(averagePrefix, o.average.weights)
+	}
+	if o.scaler != nil {
+		add(scalerPrefix, o.scaler.state())
 	}
 	if o.open > 0 {
 		state[openName] = torch.NewTensor([]int64{int64(o.open)})
@@ -269,6 +324,7 @@ func (o *optimizer) SetState(state map[string]torch.Tensor) error {
 		return found
 	}
 	second, gradients, slow, mean := take(secondRule), take(gradientPrefix), take(lookaheadPrefix), take(averagePrefix)
+	scale := take(scalerPrefix)
 	o.open = 0
 	if t, ok := own[openName]; ok {
 		o.open = int(torch.Values[int64](t)[0])
@@ -291,6 +347,11 @@ func (o *optimizer) SetState(state map[string]torch.Tensor) error {
 	}
 	if o.average != nil {
 		if err := copyInto(o.average.weights, mean, "average of weights"); err != nil {
+			return err
+		}
+	}
+	if o.scaler != nil && len(scale) > 0 {
+		if err := copyInto(o.scaler.state(), scale, "loss scale"); err != nil {
 			return err
 		}
 	}

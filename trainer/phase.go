@@ -29,6 +29,8 @@ func (f *fit) beginPhase() error {
 	f.model.Freeze(frozen)
 	if p.Epoch > 0 && p.Batch == 0 && frozen != f.recipe.frozenAt(p.Epoch-1, stages) {
 		f.Log.Info("stages", "frozen", frozen, "of", stages)
+		f.recording.close()
+		f.recording = nil
 		f.optimizer.forget()
 	}
 	return f.averageGradients()
@@ -46,9 +48,17 @@ func (f *fit) loaderOf(r Recipe, indices []int, train bool) (*augment.Loader, er
 	if r.Workers == 0 && f.World.LocalSize() > 1 { // processes share a machine's cores
 		r.Workers = max(1, runtime.GOMAXPROCS(0)/f.World.LocalSize())
 	}
-	return loader(r, f.set, f.Pictures, indices, augment.LoaderOptions{
-		BatchSize: r.BatchSize, Train: train, OnSkip: f.skip, Shard: f.World.Rank(), Shards: f.World.Size(),
-	})
+	o := augment.LoaderOptions{BatchSize: r.BatchSize, Train: train, OnSkip: f.skip, Shard: f.World.Rank(), Shards: f.World.Size()}
+	if f.late > 0 {
+		o.Prefetch = 2 + f.late
+	}
+	if f.late > 0 && f.device.IsCUDA() {
+		o.Alloc = pinned
+	}
+	if f.pictureBlock != nil {
+		o.Dtype, o.Block = augment.Shots, f.pictureBlock
+	}
+	return loader(r, f.set, f.Pictures, indices, o)
 }
 
 // resize changes to the loader of another epoch's size, if it has another.

@@ -75,8 +75,15 @@ type Recipe struct {
 
 	// Device is "auto", "cpu", "cuda" or "cuda:N".
 	Device string `yaml:"device"`
-	// AMP is the 16-bit mode: "auto" or "off".
+	// AMP is what a training computes in, a word of AMPNames.
 	AMP string `yaml:"amp"`
+	// Deterministic has a GPU give the same bits each time, at some cost, or fail where it cannot. The CPU does anyway.
+	Deterministic bool `yaml:"deterministic"`
+	// Graph is "auto" or "off": whether a GPU's steps are recorded once and done again as a whole.
+	Graph string `yaml:"graph"`
+	// Resident is "auto" or "off": whether the pictures lie on the GPU where they can; a batch's values then differ
+	// from the processor's by less than 1/255.
+	Resident string `yaml:"resident"`
 	// Workers is how many goroutines decode and augment; 0 takes one per core.
 	Workers int `yaml:"workers"`
 	// Kernels says who convolves on the CPU: "own" (libtorch where ours do not
@@ -96,7 +103,7 @@ func Article() Recipe {
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact", Sampling: Shuffled,
-		Device: "auto", AMP: "auto", Kernels: "own",
+		Device: "auto", AMP: AMPAuto, Graph: GraphAuto, Resident: ResidentAuto, Kernels: "own",
 	}
 }
 
@@ -214,8 +221,12 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("pixels is %q; it must be exact or fast", r.Pixels)
 	case r.Kernels != "auto" && r.Kernels != "own" && r.Kernels != "libtorch":
 		return fmt.Errorf("kernels is %q; it must be auto, own or libtorch", r.Kernels)
-	case r.AMP != "auto" && r.AMP != "off":
-		return fmt.Errorf("amp is %q; it must be auto or off: 16-bit training is not built yet", r.AMP)
+	case r.Graph != "" && r.Graph != GraphAuto && r.Graph != GraphOff: // "": of a run older than the key
+		return fmt.Errorf("graph is %q; it must be auto or off", r.Graph)
+	case r.Resident != "" && r.Resident != ResidentAuto && r.Resident != ResidentOff:
+		return fmt.Errorf("resident is %q; it must be auto or off", r.Resident)
+	case !slices.Contains(AMPNames(), r.AMP):
+		return fmt.Errorf("amp is %q; it must be one of %s%s", r.AMP, strings.Join(AMPNames(), ", "), suggest(r.AMP, AMPNames()))
 	}
 	return errors.Join(r.validateInput(), r.Network.validate(r), r.Method.validate(r))
 }

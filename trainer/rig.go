@@ -58,7 +58,7 @@ func (r *Rig) build(classes int) (err error) {
 	if r.device, r.name, err = resolveDevice(r.recipe.Device, nil); err != nil {
 		return err
 	}
-	if err := useCPU(r.recipe, nil); err != nil {
+	if err := useDevice(r.recipe, nil, r.device); err != nil {
 		return err
 	}
 	caught := torch.Try(func() {
@@ -67,10 +67,15 @@ func (r *Rig) build(classes int) (err error) {
 			return
 		}
 		toDevice(r.model, r.device)
+		precision := r.recipe.precision(r.device)
+		r.model = lower(r.model, r.device, precision)
 		r.frozen = r.recipe.frozenAt(0, len(r.model.Stages()))
 		r.model.Freeze(r.frozen)
 		r.training = true
 		r.optimizer = newOptimizer(r.model, r.recipe)
+		if precision == FP16 {
+			r.optimizer.scaleLoss(r.device)
+		}
 		n, size := int64(r.recipe.BatchSize), int64(r.recipe.sizeAt(0))
 		r.drawn = torch.Rand([]int64{n, size, size, 3}, false).Permute([]int64{0, 3, 1, 2}).To(r.device, torch.Float)
 		r.labels = torch.RandInt(0, int64(classes), []int64{n}).To(r.device, torch.Long)

@@ -109,7 +109,7 @@ func (s *Saved) EvaluateOnly(ctx context.Context, set *data.Dataset, indices []i
 		return nil, err
 	}
 	defer batches.Close()
-	return evaluate(ctx, s.model, s.device, set, batches.Epoch(ctx, 0))
+	return evaluate(ctx, s.model, feedOf(s.device), set, batches.Epoch(ctx, 0))
 }
 
 // HeldOut are the indices of the set's pictures that the run held out, if it trained on this set.

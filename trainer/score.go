@@ -15,7 +15,7 @@ import (
 // forward runs the model in evaluation mode over every batch of it and hands over the logits [batch, classes], row by row, with the
 // pictures' indices and labels.
 // ready is asked before each batch; its error ends the forward pass.
-func forward(ready func() error, model models.Model, device torch.Device, it *augment.Iterator, each func(logits []float32, indices []int, labels []int64)) error {
+func forward(ready func() error, model models.Model, feed func(*augment.Batch) torch.Tensor, it *augment.Iterator, each func(logits []float32, indices []int, labels []int64)) error {
 	defer it.Close()
 	model.Train(false)
 	defer model.Train(true)
@@ -38,7 +38,7 @@ func forward(ready func() error, model models.Model, device torch.Device, it *au
 			scope := torch.NewScope()
 			defer scope.Close()
 			torch.NoGrad(func() {
-				each(torch.Values[float32](model.Logits(pictures(batch, device)).To(cpu())), batch.Indices, batch.Labels)
+				each(torch.Values[float32](model.Logits(feed(batch)).To(cpu())), batch.Indices, batch.Labels)
 			})
 		})
 		batch.Release()
@@ -57,7 +57,7 @@ func (s *Saved) Score(ctx context.Context, set *data.Dataset, indices []int, eac
 	}
 	defer batches.Close()
 	classes := len(s.Classes)
-	return forward(ctx.Err, s.model, s.device, batches.Epoch(ctx, 0), func(logits []float32, indices []int, _ []int64) {
+	return forward(ctx.Err, s.model, feedOf(s.device), batches.Epoch(ctx, 0), func(logits []float32, indices []int, _ []int64) {
 		for i, index := range indices {
 			each(index, softmax(logits[i*classes:(i+1)*classes]))
 		}

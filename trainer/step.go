@@ -54,6 +54,9 @@ func (f *fit) stepOn(ctx context.Context, batch *augment.Batch, waited time.Time
 	if batch.N == 0 {
 		return fmt.Errorf("step %d: none of the pictures of rank %d's share can be read; take them out of %s", f.progress.Step, f.World.Rank(), f.set.Source)
 	}
+	if f.late > 0 {
+		return f.stepLate(batch, waited, wait)
+	}
 	return f.step(batch, join.images, waited, wait)
 }
 
@@ -94,7 +97,7 @@ func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.
 		return fmt.Errorf("step %d: %w", p.Step, err)
 	}
 	if left {
-		if err := f.notFinite(batch, loss, lr); err != nil {
+		if err := f.notFinite(batch, p.Step, loss, lr); err != nil {
 			return err
 		}
 		p.Batch++
@@ -117,11 +120,16 @@ func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.
 	p.TrainedImages += images
 	p.Batch++
 	p.Step++
+	return f.tell(record, batch)
+}
+
+// tell hands out what is known of a step on a batch.
+func (f *fit) tell(record Step, batch *augment.Batch) error {
 	for _, w := range f.Watchers {
 		w.StepEnds(record)
 	}
 	f.goOn(f.Run.addStep(record))
-	f.health.seeLoss(f.Log, record.Step, len(f.set.Classes), loss)
+	f.health.seeLoss(f.Log, record.Step, len(f.set.Classes), record.Loss)
 	if err := f.tellLayers(record.Step); err != nil {
 		return fmt.Errorf("activations of step %d: %w", record.Step, err)
 	}
@@ -131,13 +139,21 @@ func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.
 // optimiseBatch takes one step, unless take refuses it, and gives the loss that take makes of this
 // process's.
 func (f *fit) optimiseBatch(batch *augment.Batch, lr, momentum float64, average *averaging, take func(own float64) (loss float64, ok bool)) (loss float64, err error) {
+	err = f.retrying(batch.N, func() error {
+		loss, err = f.tryBatch(batch, lr, momentum, average, take)
+		return err
+	})
+	return loss, err
+}
+
+func (f *fit) tryBatch(batch *augment.Batch, lr, momentum float64, average *averaging, take func(own float64) (loss float64, ok bool)) (loss float64, err error) {
 	err = torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
 		buffers := f.buffersBefore()
 		last := f.progress.Batch+1 == f.train.Steps()
 		taken := true
-		optimise(f.model, f.optimizer, pictures(batch, f.device), targetOf(batch, f.device), lr, momentum, average, last, func(own float64) bool {
+		optimiseIn(f.parting, f.model, f.optimizer, pictures(batch, f.device), targetOf(batch, f.device), lr, momentum, average, last, func(own float64) bool {
 			loss, taken = take(own)
 			return taken
 		})

@@ -109,7 +109,7 @@ func (f *fit) explain(err error) error {
 		return err
 	}
 	lost, found := f.World.beats.blame(f.World.beats.current(), err)
-	if !found && !strings.Contains(err.Error(), "gloo/") {
+	if !found && !strings.Contains(err.Error(), "gloo/") && !strings.Contains(err.Error(), "NCCL") {
 		return err
 	}
 	return lost
@@ -123,6 +123,9 @@ func (f *fit) joinTraining() (err error) {
 	}
 	if err := f.World.Agree("the pictures", fingerprint(f.set)); err != nil {
 		return err
+	}
+	if err := f.World.useGPU(f.device); err != nil {
+		f.Log.Warn("the GPUs of the processes speak through Gloo, by way of their memory, not NCCL", "reason", err)
 	}
 	if err := f.shareBuffers(false); err != nil {
 		return err
@@ -228,7 +231,7 @@ func (f *fit) evaluateTogether(ctx context.Context) (*Evaluation, error) {
 		}
 		return err
 	}
-	err := forward(ready, f.model, f.device, f.valid.Epoch(context.WithoutCancel(ctx), 0), func(logits []float32, indices []int, labels []int64) {
+	err := forward(ready, f.model, f.feed, f.valid.Epoch(context.WithoutCancel(ctx), 0), func(logits []float32, indices []int, labels []int64) {
 		for i, index := range indices {
 			encoded = binary.LittleEndian.AppendUint64(encoded, uint64(index))
 			encoded = binary.LittleEndian.AppendUint64(encoded, uint64(labels[i]))

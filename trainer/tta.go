@@ -48,7 +48,7 @@ func testTime(ctx context.Context, r Recipe, model models.Model, device torch.De
 	defer batches.Close()
 	classes := len(plain.Classes)
 	for pass := range passes {
-		err := forward(ctx.Err, model, device, batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
+		err := forward(ctx.Err, model, feedOf(device), batches.Epoch(ctx, pass), func(logits []float32, indices []int, _ []int64) {
 			for i, index := range indices {
 				for c, p := range softmax(logits[i*classes : (i+1)*classes]) {
 					sums[position[index]][c] += p

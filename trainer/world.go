@@ -76,6 +76,15 @@ func (w *World) join(ctx context.Context) error {
 	})
 }
 
+// useGPU sends what lies on a GPU from GPU to GPU. All processes call it, and all can, or none: they run the
+// same program.
+func (w *World) useGPU(device torch.Device) error {
+	if !device.IsCUDA() {
+		return nil
+	}
+	return w.do("meeting on the GPUs", func() error { return w.group.UseNCCL(w.store, device, w.options.Timeout) })
+}
+
 // Leave ends this process's part; cause, when it is not nil, is told to the
 // others.
 func (w *World) Leave(cause error) {

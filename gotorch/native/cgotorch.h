@@ -201,7 +201,7 @@ typedef struct {
   double relu_cap;         // infinity, or 6 for ReLU6
 } cgt_stage;
 cgt_rt cgt_conv_chain(cgt_t x, const cgt_stage* stages, int64_t n, cgt_t residual);
-cgt_rt cgt_relu_norm(cgt_t x, const cgt_stage* stage, cgt_t residual);  // what follows its convolution
+cgt_rt cgt_relu_norm(cgt_t x, const cgt_stage* stage, cgt_t residual);  // but the convolution
 char* cgt_activation_statistics(cgt_t t, cgt_t out);
 char* cgt_kernels_set(int64_t mode, const char* choice_file);
 cgt_rs cgt_kernels_choices(void);

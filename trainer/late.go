@@ -1,0 +1,190 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/augment"
+)
+
+// lateness is how many steps are asked of a GPU before anybody waits for it and reads their losses; it is
+// the GPU itself that leaves out a step whose loss is not finite.
+const lateness = 8
+
+// A lateStep was asked of the device; nobody has read its loss yet.
+type lateStep struct {
+	record Step          // without the loss
+	batch  augment.Batch // whose memory the device may still be reading
+	loss   torch.Tensor  // 0-dim Float on the CPU, once the device was waited for
+}
+
+// lateBy is how many steps this training may run behind: none where something wants to know each step's
+// outcome before the next begins.
+func (f *fit) lateBy() int {
+	if f.World != nil || f.observer != nil || f.OnNaN == OnNaNSkip || !guardable(f.recipe.Optimizer) {
+		return 0
+	}
+	if f.device.IsCUDA() {
+		return lateness
+	}
+	return f.lateOnCPU
+}
+
+// beginLate prepares for steps that nobody waits for.
+func (f *fit) beginLate() error {
+	if f.late = f.lateBy(); f.late == 0 {
+		return nil
+	}
+	if f.recorder == nil && f.device.IsCUDA() && f.recipe.Graph != GraphOff {
+		f.recorder = cudaRecorder{f.device}
+	}
+	return torch.Try(func() {
+		if f.optimizer.guard.T == nil {
+			f.optimizer.setGuard(torch.Full(nil, 0, false).To(f.device, torch.Float))
+		}
+		f.optimizer.rateOnDevice()
+	})
+}
+
+// stepLate asks for a step on one batch, which it takes over, and tells the watchers of one before.
+func (f *fit) stepLate(batch *augment.Batch, began time.Time, wait time.Duration) error {
+	p := &f.progress
+	lr, momentum := f.recipe.Rates(p.Step, f.steps)
+	s := &lateStep{record: Step{Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, DataWaitSeconds: wait.Seconds()}, batch: *batch}
+	*batch = augment.Batch{}
+	f.queue = append(f.queue, s)
+	last := p.Batch+1 == f.train.Steps()
+	if err := f.retrying(s.batch.N, func() error { return f.ask(s, last) }); err != nil {
+		f.dropLate()
+		return fmt.Errorf("step %d: %w", p.Step, err)
+	}
+	p.Batch++
+	p.Step++
+	// The step that is waited at pays for those before it.
+	s.record.Seconds = time.Since(began).Seconds()
+	s.record.ImagesPerSecond = float64(s.batch.N) / s.record.Seconds
+	p.WaitSeconds += wait.Seconds()
+	err := f.settle(f.late - 1)
+	p.TrainSeconds += time.Since(began).Seconds()
+	return err
+}
+
+// ask asks the device for a step.
+func (f *fit) ask(s *lateStep, last bool) error {
+	return torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		f.optimizer.setRates(s.record.LearningRate, s.record.Momentum)
+		spoilt := f.spoil != nil && f.spoil(s.record.Step)
+		loss := f.record(scope, f.feed(&s.batch), targetOf(&s.batch, f.device), last, spoilt)
+		s.loss = scope.Keep(loss.CopyAsync(torch.CPU))
+	})
+}
+
+// wholeStep is all of a step but its rates, and asks the device for it: it gives the loss, and nothing waits.
+func (f *fit) wholeStep(x torch.Tensor, t target, last, spoilt bool) torch.Tensor {
+	loss := f.gradients(x, t, spoilt)
+	f.optimizer.end(last)
+	return loss
+}
+
+func (f *fit) gradients(x torch.Tensor, t target, spoilt bool) torch.Tensor {
+	o := f.optimizer
+	o.begin()
+	loss := addGradients(f.parting, f.model, o, x, t, nil)
+	if spoilt {
+		loss = loss.MulScalar(math.NaN())
+	}
+	torch.NoGrad(func() { o.guard.CopyI(torch.Maximum(o.guard, loss.IsFinite().LogicalNot().CastTo(torch.Float))) })
+	return loss
+}
+
+// settle waits for the device, reads the losses of the steps asked for, and tells the watchers, once they
+// are more than so many.
+func (f *fit) settle(more int) error {
+	if len(f.queue) <= more {
+		return nil
+	}
+	if err := torch.Try(func() { torch.Synchronize(f.device) }); err != nil {
+		step := f.queue[0].record.Step
+		f.dropLate()
+		return fmt.Errorf("step %d or later: %w", step, err)
+	}
+	for len(f.queue) > 0 {
+		s := f.queue[0]
+		f.queue = f.queue[1:]
+		err := f.settleStep(s)
+		s.batch.Release()
+		if err != nil {
+			f.dropLate()
+			return err
+		}
+	}
+	return nil
+}
+
+// settleAll is settle after the last step, whose time it counts.
+func (f *fit) settleAll() error {
+	if len(f.queue) == 0 {
+		return nil
+	}
+	began := time.Now()
+	err := f.settle(0)
+	f.progress.TrainSeconds += time.Since(began).Seconds()
+	return err
+}
+
+func (f *fit) settleStep(s *lateStep) error {
+	p := &f.progress
+	var loss float64
+	if err := torch.Try(func() {
+		loss = s.loss.ItemFloat64()
+		s.loss.Close()
+	}); err != nil {
+		return fmt.Errorf("step %d: %w", s.record.Step, err)
+	}
+	if !isFinite(loss) {
+		return f.notFinite(&s.batch, s.record.Step, loss, s.record.LearningRate)
+	}
+	f.skipsInARow = 0
+	if s.record.Step == 0 {
+		p.FirstStep = time.Since(f.Started).Seconds()
+	}
+	s.record.Loss, s.record.SmoothedLoss, s.record.MemoryMiB = loss, p.Smoothed.add(loss), residentMiB()
+	p.TrainedImages += s.batch.N
+	return f.tell(s.record, &s.batch)
+}
+
+// dropLate gives up the steps asked for, once the device no longer reads their batches.
+func (f *fit) dropLate() {
+	torch.Try(func() { torch.Synchronize(f.device) }) //nolint:errcheck // what failed is being told already
+	for _, s := range f.queue {
+		if s.loss.T != nil {
+			s.loss.Close()
+		}
+		s.batch.Release()
+	}
+	f.queue = nil
+}
+
+// retrying does a step, in smaller parts when memory runs out.
+func (f *fit) retrying(n int, step func() error) error {
+	for {
+		err := step()
+		if !outOfMemory(err) {
+			return err
+		}
+		f.recording.close()
+		f.recording = nil
+		if failed := f.halve(n, err); failed != nil {
+			return failed
+		}
+		if err := torch.Try(f.optimizer.ZeroGrad); err != nil {
+			return errors.Join(err)
+		}
+	}
+}
