@@ -82,6 +82,9 @@ func (w *World) useGPU(device torch.Device) error {
 	if !device.IsCUDA() {
 		return nil
 	}
+	if why := torch.Library().CUDAKernels; why != "" {
+		return errors.New(why)
+	}
 	return w.do("meeting on the GPUs", func() error { return w.group.UseNCCL(w.store, device, w.options.Timeout) })
 }
 

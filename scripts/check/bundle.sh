@@ -37,14 +37,14 @@ orrery() {
 }
 orrery doctor | tee doctor
 grep -q "libtorch  $TORCH" doctor || die "the bundle does not find the Python's torch"
-grep -q "cuda      .*" doctor
 orrery planets --count 60 set
 orrery train set --epochs 1 -b 16 --item-size 64 --size 48 -o run
 for file in result.json model.safetensors report.html steps.csv; do
   [ -s "run/$file" ] || die "the run has no $file"
 done
-orrery predict run set/earth | head -n 2
-if alone "./a bundle/orrery" train set --device cuda --epochs 1 -o other 2>said; then
+orrery predict run set/earth >predictions
+grep -q "^set/earth/.*: .* 0\." predictions || die "it predicts: $(head -n 2 predictions)"
+if alone "./a bundle/orrery" train set --device cuda --epochs 1 -b 16 -o other 2>said; then
   say "bundle: it trained on a GPU"
 else
   grep "device cuda was asked for, but there is no GPU to use" said || die "without a GPU it says: $(cat said)"
