@@ -98,7 +98,6 @@ func (f *fit) record(scope *torch.Scope, x torch.Tensor, t target, last, spoilt 
 	if f.recording == nil || f.recording.shape != shape {
 		f.recording.close()
 		f.recording = &recording{shape: shape}
-		f.steady = f.steadyMomentum()
 	}
 	r := f.recording
 	if r.warm < warmSteps {

@@ -46,7 +46,9 @@ func (f *fit) beginLate() error {
 		if f.optimizer.guard.T == nil {
 			f.optimizer.setGuard(torch.Full(nil, 0, false).To(f.device, torch.Float))
 		}
-		f.optimizer.rateOnDevice()
+		if f.steady = f.steadyMomentum(); f.steady && f.recorder != nil {
+			f.optimizer.rateOnDevice()
+		}
 	})
 }
 

@@ -184,8 +184,8 @@ char* cgt_optimizer_set_options(cgt_optimizer* o, int64_t group, const cgt_optio
     TORCH_CHECK(group >= 0 && group < static_cast<int64_t>(o->groups.size()),
                 "the optimiser has no group ", group);
     Group& g = o->groups[group];
+    if (g.lr.defined() && g.s.lr != s->lr) g.lr.fill_(s->lr);
     g.s = *s;
-    if (g.lr.defined()) g.lr.fill_(s->lr);
   });
 }
 
