@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -39,6 +40,10 @@ struct cgt_reducer {
 };
 
 namespace {
+
+// libtorch's FlightRecorder (2.11) notes each collective, and each new group, in a map that it does not lock, which breaks
+// when threads of one process do so together. We read nothing of it, so it is off unless the user asks for it.
+const int flight_recorder_off = setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/0);
 
 // Makes a Reducer with as many arguments as its constructor has in this version of libtorch: later
 // ones added some at the end.
