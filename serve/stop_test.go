@@ -48,7 +48,8 @@ func TestStopLosesNoRequest(t *testing.T) {
 				case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dial) && dial.Op == "dial":
 					refused.Add(1)
 					return
-				case !filters && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)):
+				case !filters && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
+					errors.Is(err, net.ErrClosed)): // the transport closes what was reset, at times under the write
 					refused.Add(1)
 					return
 				default:
