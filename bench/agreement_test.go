@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/testdata"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -23,22 +22,12 @@ func noise(t *testing.T, each int) *data.Dataset {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, class := range []string{"a", "b"} {
-		if err := os.MkdirAll(filepath.Join(dir, class), 0o755); err != nil {
-			t.Fatal(err)
-		}
 		for i := range each {
 			picture := image.NewNRGBA(image.Rect(0, 0, 44, 40))
 			for p := range 44 * 40 {
 				picture.SetNRGBA(p%44, p/44, color.NRGBA{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256)), 255})
 			}
-			f, err := os.Create(filepath.Join(dir, class, fmt.Sprintf("%d.png", i)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := png.Encode(f, picture); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
+			testdata.WritePNG(t, filepath.Join(dir, class, fmt.Sprintf("%d.png", i)), picture)
 		}
 	}
 	set, err := data.Open(t.Context(), dir, data.Options{})

@@ -3,7 +3,6 @@ package gotorch_test
 import (
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -467,20 +466,7 @@ func TestNCCL(t *testing.T) {
 // alone runs f in a group of one process; says is of the error it is to give, "" for none.
 func alone(t *testing.T, f func(store *torch.Store, g *torch.ProcessGroup) error, says string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	file, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	store, err := torch.NewStore("127.0.0.1", l.Addr().(*net.TCPAddr).Port, file, "test", time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store, _ := serveStore(t, "test", time.Minute)
 	defer store.Close()
 	g, err := torch.NewProcessGroup(store, 0, 1, time.Minute, "127.0.0.1", "")
 	if err != nil {

@@ -13,24 +13,30 @@ import (
 	torch "github.com/wangkuiyi/gotorch"
 )
 
-// inRanks runs f as each rank of a group, in a goroutine of its own with a store client of its own.
-func inRanks(t testing.TB, size int, timeout time.Duration, f func(g *torch.ProcessGroup) error) []error {
+// serveStore serves a store on a free port of the loopback interface; the caller closes it.
+func serveStore(t testing.TB, prefix string, timeout time.Duration) (server *torch.Store, port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
 	file, err := l.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	server, err := torch.NewStore("127.0.0.1", port, file, "test", timeout)
-	if err != nil {
+	port = l.Addr().(*net.TCPAddr).Port
+	if server, err = torch.NewStore("127.0.0.1", port, file, prefix, timeout); err != nil {
 		t.Fatal(err)
 	}
+	return server, port
+}
+
+// inRanks runs f as each rank of a group, in a goroutine of its own with a store client of its own.
+func inRanks(t testing.TB, size int, timeout time.Duration, f func(g *torch.ProcessGroup) error) []error {
+	t.Helper()
+	server, port := serveStore(t, "test", timeout)
 	defer server.Close()
 	errs := make([]error, size)
 	var all sync.WaitGroup
@@ -188,21 +194,8 @@ func TestStoreRefuses(t *testing.T) {
 func failuresTogether(t *testing.T, meta torch.Tensor) map[string]func() {
 	t.Helper()
 	const patience = 300 * time.Millisecond
-	served := func() (server *torch.Store, port int) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		file, err := l.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		port = l.Addr().(*net.TCPAddr).Port
-		if server, err = torch.NewStore("127.0.0.1", port, file, "entries", 20*time.Second); err != nil {
-			t.Fatal(err)
-		}
+	served := func() (*torch.Store, int) {
+		server, port := serveStore(t, "entries", 20*time.Second)
 		t.Cleanup(server.Close)
 		return server, port
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // hostile is a class name that would run as a script if it were not escaped.
@@ -101,7 +102,7 @@ func writeSample(t testing.TB, epochs, steps int, classes []string) string {
 	if err := WriteActivations(filepath.Join(dir, "activations.npz"), sampleActivations(min(total, 500))); err != nil {
 		t.Fatal(err)
 	}
-	writePNG(t, filepath.Join(dir, "plots", "show-batch.png"), Grid(samplePictures(9), sampleTitles(9, classes), 3, 200))
+	testdata.WritePNG(t, filepath.Join(dir, "plots", "show-batch.png"), Grid(samplePictures(9), sampleTitles(9, classes), 3, 200))
 	return dir
 }
 
@@ -131,16 +132,4 @@ func samplePictures(n int) []image.Image {
 		list[k] = m
 	}
 	return list
-}
-
-func writePNG(t testing.TB, path string, m image.Image) {
-	t.Helper()
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := png.Encode(f, m); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -20,6 +19,7 @@ import (
 	"github.com/wangkuiyi/gotorch/safetensors"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // colourSet writes a set that a network learns in a few steps: noisy red,
@@ -36,25 +36,10 @@ func colourSet(t *testing.T, each int) *data.Dataset {
 				c[2-class] += 110
 				picture.SetNRGBA(p%48, p/48, color.NRGBA{c[0], c[1], c[2], 255})
 			}
-			writePicture(t, filepath.Join(dir, name, fmt.Sprintf("%03d.png", i)), picture)
+			testdata.WritePNG(t, filepath.Join(dir, name, fmt.Sprintf("%03d.png", i)), picture)
 		}
 	}
 	return openSet(t, dir)
-}
-
-func writePicture(t *testing.T, path string, picture image.Image) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := png.Encode(f, picture); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func openSet(t *testing.T, dir string) *data.Dataset {

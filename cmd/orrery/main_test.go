@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
 // asOrrery makes the test's own binary behave as orrery.
@@ -102,10 +103,6 @@ func photos(t *testing.T, each int, classes ...string) string {
 	dir := filepath.Join(t.TempDir(), "photos")
 	r := rand.New(rand.NewPCG(3, 4))
 	for i, class := range classes {
-		folder := filepath.Join(dir, class)
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			t.Fatal(err)
-		}
 		for n := range each {
 			picture := image.NewNRGBA(image.Rect(0, 0, 44, 40))
 			for p := range 44 * 40 {
@@ -113,14 +110,7 @@ func photos(t *testing.T, each int, classes ...string) string {
 				c[i%3] += 110
 				picture.SetNRGBA(p%44, p/44, color.NRGBA{c[0], c[1], c[2], 255})
 			}
-			f, err := os.Create(filepath.Join(folder, fmt.Sprintf("%03d.png", n)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := png.Encode(f, picture); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
+			testdata.WritePNG(t, filepath.Join(dir, class, fmt.Sprintf("%03d.png", n)), picture)
 		}
 	}
 	return dir

@@ -9,14 +9,13 @@ import json
 import pathlib
 
 import fastai
-import numpy as np
 import torch
 from fastai.callback.hook import ActivationStats
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from torch import nn
 
-from trainer_fastai import Congruential, cnn8, fill
+from trainer_fastai import Congruential, cnn8, fill, squares
 
 # Adam turns the rounding of a gradient near zero into a whole step: a small rate keeps that below what is compared.
 BATCH, SIZE, CELLS, STEPS, LR = 16, 64, 8, 2, 1e-6
@@ -27,12 +26,7 @@ def main():
     source = Congruential(1)
     model = cnn8(True, True)
     fill(model, source)
-    batches = []
-    for _ in range(STEPS):
-        cells = (source.uniform(BATCH * 3 * CELLS * CELLS) * 256).astype(np.uint8).astype(np.float32) / np.float32(255)
-        pixels = np.kron(cells.reshape(BATCH, 3, CELLS, CELLS), np.ones((SIZE // CELLS, SIZE // CELLS), np.float32))
-        labels = (source.uniform(BATCH) * 4).astype(np.int64)
-        batches.append((torch.from_numpy(pixels), torch.from_numpy(labels)))
+    batches = [squares(source, BATCH, SIZE, CELLS) for _ in range(STEPS)]
     stats = ActivationStats(with_hist=True)
     learn = Learner(DataLoaders(batches, batches[:1]), model, loss_func=nn.CrossEntropyLoss(), cbs=stats)
     with learn.no_bar(), learn.no_logging():

@@ -78,6 +78,14 @@ def waves(source):
     return np.floor(256 / (1 + np.exp(-z))).astype(np.float32) / np.float32(255)
 
 
+def squares(source, batch, size, cells):
+    """A batch: pictures [batch, 3, size, size] of cells x cells squares in 256 levels, float32 in [0, 1], and labels of four classes."""
+    levels = (source.uniform(batch * 3 * cells * cells) * 256).astype(np.uint8).astype(np.float32) / np.float32(255)
+    pixels = np.kron(levels.reshape(batch, 3, cells, cells), np.ones((size // cells, size // cells), np.float32))
+    labels = (source.uniform(batch) * 4).astype(np.int64)
+    return torch.from_numpy(pixels), torch.from_numpy(labels)
+
+
 class StopAfterSteps(Callback):
     def after_batch(self):
         if self.training and self.iter == STEPS - 1:

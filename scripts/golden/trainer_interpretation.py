@@ -11,14 +11,13 @@ import pathlib
 import warnings
 
 import fastai
-import numpy as np
 import torch
 from fastai.data.core import DataLoaders, TfmdDL
 from fastai.interpret import ClassificationInterpretation
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 
-from trainer_fastai import Congruential, cnn8, fill
+from trainer_fastai import Congruential, cnn8, fill, squares
 
 BATCH, SIZE, CELLS, BATCHES, ROUNDS = 16, 64, 8, 6, 5
 CLASSES = ["earth", "jupiter", "neptune", "saturn"]
@@ -32,10 +31,7 @@ def main():
     fill(model, source)
     items = []
     for _ in range(BATCHES):
-        cells = (source.uniform(BATCH * 3 * CELLS * CELLS) * 256).astype(np.uint8).astype(np.float32) / np.float32(255)
-        pixels = np.kron(cells.reshape(BATCH, 3, CELLS, CELLS), np.ones((SIZE // CELLS, SIZE // CELLS), np.float32))
-        labels = (source.uniform(BATCH) * 4).astype(np.int64)
-        items += list(zip(torch.from_numpy(pixels), torch.from_numpy(labels)))
+        items += zip(*squares(source, BATCH, SIZE, CELLS))
     loader = TfmdDL(items, bs=BATCH, shuffle=False, num_workers=0)
     loader.vocab = [CLASSES]  # it takes the last of a list
     model.train()

@@ -9,14 +9,13 @@ import json
 import pathlib
 
 import fastai
-import numpy as np
 import torch
 from fastai.callback.schedule import minimum, slide, steep, valley
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from torch import nn
 
-from trainer_fastai import Congruential, cnn8, fill
+from trainer_fastai import Congruential, cnn8, fill, squares
 
 BATCH, SIZE, CELLS, BATCHES = 16, 64, 8, 1
 
@@ -25,12 +24,7 @@ def find(relu, batchnorm):
     source = Congruential(1)
     model = cnn8(relu, batchnorm)
     fill(model, source)
-    batches = []
-    for _ in range(BATCHES):
-        cells = (source.uniform(BATCH * 3 * CELLS * CELLS) * 256).astype(np.uint8).astype(np.float32) / np.float32(255)
-        pixels = np.kron(cells.reshape(BATCH, 3, CELLS, CELLS), np.ones((SIZE // CELLS, SIZE // CELLS), np.float32))
-        labels = (source.uniform(BATCH) * 4).astype(np.int64)
-        batches.append((torch.from_numpy(pixels), torch.from_numpy(labels)))
+    batches = [squares(source, BATCH, SIZE, CELLS) for _ in range(BATCHES)]
     learn = Learner(DataLoaders(batches, batches[:1]), model, loss_func=nn.CrossEntropyLoss())
     with learn.no_bar(), learn.no_logging():
         found = learn.lr_find(show_plot=False, suggest_funcs=(valley, slide, steep, minimum))
