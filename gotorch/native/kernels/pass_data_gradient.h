@@ -92,42 +92,65 @@ struct DataGradientEpilogue {
   }
 };
 
+// A residue class of the input pixels of a block: its taps, whether it has pixels, and where the first of
+// them lies in the packed output gradient, a panel of it, and in the result.
+struct GradientClass {
+  Residue rows, cols;
+  bool empty;
+  ptrdiff_t x, y;
+};
+
+// What the walks over all residue classes share; width is the channels of a panel of the packed output gradient.
+GOTORCH_INLINE Walk gradient_walk(const DataGradient& t, int width) {
+  const ConvShape& q = t.shape;
+  Walk walk;
+  walk.images = t.block.images();
+  walk.x_image = t.layout.image, walk.x_row = t.layout.row, walk.x_col = width;
+  const ptrdiff_t col = q.c, row = q.w * col;
+  walk.y_image = q.h * row, walk.y_row = q.stride_h * row, walk.y_col = q.stride_w * col;
+  return walk;
+}
+
+GOTORCH_INLINE GradientClass gradient_class(const DataGradient& t, int klass, Walk* walk) {
+  const ConvShape& q = t.shape;
+  int i0, i1;
+  gradient_rows(q, t.block, &i0, &i1);
+  const int h = klass / q.stride_w, w = klass % q.stride_w;
+  const Residue a = residue(h, q.pad_h, q.r, q.stride_h);
+  const Residue b = residue(w, q.pad_w, q.s, q.stride_w);
+  // Rows stride*m + h inside [i0, i1), columns stride*m + w inside [0, q.w).
+  const int m0 = i0 > h ? ceil_div(i0 - h, q.stride_h) : 0;
+  const int m1 = i1 > h ? ceil_div(i1 - h, q.stride_h) : 0;
+  walk->rows = m1 - m0;
+  walk->cols = q.w > w ? ceil_div(q.w - w, q.stride_w) : 0;
+  const ptrdiff_t x = (t.block.n0 - t.image0) * t.layout.image +
+                      (m0 + a.base - (a.taps - 1) - t.layout.row0) * t.layout.row +
+                      (b.base - (b.taps - 1) - t.layout.col0) * walk->x_col;
+  const ptrdiff_t col = q.c, row = q.w * col;
+  const ptrdiff_t y = t.block.n0 * walk->y_image + (q.stride_h * m0 + h) * row + w * col;
+  return {a, b, walk->rows <= 0 || walk->cols <= 0, x, y};
+}
+
 template <class I, int P, int N>
 void data_gradient(const DataGradient& t) {
   const ConvShape& q = t.shape;
   const int panels_k = ceil_div(q.k, t.width_k), panels_c = ceil_div(q.c, t.width_c);
-  int i0, i1;
-  gradient_rows(q, t.block, &i0, &i1);
-  Walk walk;
-  walk.images = t.block.images();
-  walk.x_image = t.layout.image, walk.x_row = t.layout.row, walk.x_col = t.width_k;
-  const ptrdiff_t col = q.c, row = q.w * col, image = q.h * row;
-  walk.y_image = image, walk.y_row = q.stride_h * row, walk.y_col = q.stride_w * col;
+  Walk walk = gradient_walk(t, t.width_k);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
     DataGradientEpilogue<I, P, N> epilogue(t, panel);
     for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
-      const int h = klass / q.stride_w, w = klass % q.stride_w;
-      const Residue a = residue(h, q.pad_h, q.r, q.stride_h);
-      const Residue b = residue(w, q.pad_w, q.s, q.stride_w);
-      // Rows stride*m + h inside [i0, i1), columns stride*m + w inside [0, q.w).
-      const int m0 = i0 > h ? ceil_div(i0 - h, q.stride_h) : 0;
-      const int m1 = i1 > h ? ceil_div(i1 - h, q.stride_h) : 0;
-      walk.rows = m1 - m0;
-      walk.cols = q.w > w ? ceil_div(q.w - w, q.stride_w) : 0;
-      if (walk.rows <= 0 || walk.cols <= 0) continue;
+      const GradientClass c = gradient_class(t, klass, &walk);
+      if (c.empty) continue;
+      const Residue &a = c.rows, &b = c.cols;
       const int segments = b.taps > 0 ? panels_k * a.taps : 0;
       for (int i = 0; i < segments; i++)
         t.segment[i] = i / a.taps * t.layout.panel + i % a.taps * t.layout.row;
-      const ptrdiff_t x =
-          (t.block.n0 - t.image0) * t.layout.image +
-          (m0 + a.base - (a.taps - 1) - t.layout.row0) * t.layout.row +
-          (b.base - (b.taps - 1) - t.layout.col0) * static_cast<ptrdiff_t>(t.width_k);
       const ptrdiff_t taps = static_cast<ptrdiff_t>(a.taps) * b.taps * panels_k * t.width_k;
       const float* weight = t.weight +
                             residue_offset(q, klass, panels_k * t.width_k, panels_c * t.width_c) +
                             panel * taps * t.width_c;
-      epilogue.base = t.block.n0 * image + (q.stride_h * m0 + h) * row + w * col;
-      sweep<I, P, N>(walk, segments ? t.g + x : t.g, t.segment, segments, b.taps * t.width_k,
+      epilogue.base = c.y;
+      sweep<I, P, N>(walk, segments ? t.g + c.x : t.g, t.segment, segments, b.taps * t.width_k,
                      weight, epilogue);
     }
     epilogue.flush();

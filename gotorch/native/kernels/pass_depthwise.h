@@ -44,16 +44,8 @@ void depthwise_forward(const Forward& t) {
   const ConvShape& q = t.shape;
   const PackedInput p = packed_input(q, t.block);
   const Taps taps{q.r, q.s, p.row, q.c, static_cast<ptrdiff_t>(q.s) * I::W, I::W};
-  Walk walk;
-  walk.images = t.block.images(), walk.rows = t.block.rows(), walk.cols = q.ow();
-  walk.x_image = p.image, walk.x_row = q.stride_h * p.row;
-  walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
-  walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
-  walk.y_image = q.oh() * walk.y_row;
-  Forward u = t;
-  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
-  u.out += origin;
-  if (u.residual) u.residual += origin;
+  const Walk walk = forward_walk(q, t.block, p);
+  const Forward u = at_block(t, walk);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
     ForwardEpilogue<I, P, 1> epilogue(u, panel);
     depthwise_sweep<I, P>(walk, t.x + panel * I::W, taps,
@@ -66,24 +58,13 @@ void depthwise_forward(const Forward& t) {
 template <class I, int P>
 void depthwise_data_gradient(const DataGradient& t) {
   const ConvShape& q = t.shape;
-  int i0, i1;
-  gradient_rows(q, t.block, &i0, &i1);
-  Walk walk;
-  walk.images = t.block.images();
-  walk.x_image = t.layout.image, walk.x_row = t.layout.row, walk.x_col = I::W;
-  const ptrdiff_t col = q.c, row = q.w * col, image = q.h * row;
-  walk.y_image = image, walk.y_row = q.stride_h * row, walk.y_col = q.stride_w * col;
+  Walk walk = gradient_walk(t, I::W);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
     DataGradientEpilogue<I, P, 1> epilogue(t, panel);
     for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
-      const int h = klass / q.stride_w, w = klass % q.stride_w;
-      const Residue a = residue(h, q.pad_h, q.r, q.stride_h);
-      const Residue b = residue(w, q.pad_w, q.s, q.stride_w);
-      const int m0 = i0 > h ? ceil_div(i0 - h, q.stride_h) : 0;
-      const int m1 = i1 > h ? ceil_div(i1 - h, q.stride_h) : 0;
-      walk.rows = m1 - m0;
-      walk.cols = q.w > w ? ceil_div(q.w - w, q.stride_w) : 0;
-      if (walk.rows <= 0 || walk.cols <= 0) continue;
+      const GradientClass c = gradient_class(t, klass, &walk);
+      if (c.empty) continue;
+      const Residue &a = c.rows, &b = c.cols;
       const bool any = a.taps > 0 && b.taps > 0;
       const ptrdiff_t w_row = static_cast<ptrdiff_t>(q.s) * I::W;
       const Taps taps{any ? a.taps : 0,    b.taps,
@@ -94,10 +75,9 @@ void depthwise_data_gradient(const DataGradient& t) {
       if (any) {
         weight += (a.tap0 + q.stride_h * (a.taps - 1)) * w_row +
                   (b.tap0 + q.stride_w * (b.taps - 1)) * static_cast<ptrdiff_t>(I::W);
-        x += panel * t.layout.panel + (m0 + a.base - (a.taps - 1) - t.layout.row0) * t.layout.row +
-             (b.base - (b.taps - 1) - t.layout.col0) * static_cast<ptrdiff_t>(I::W);
+        x += panel * t.layout.panel + c.x;
       }
-      epilogue.base = t.block.n0 * image + (q.stride_h * m0 + h) * row + w * col;
+      epilogue.base = c.y;
       depthwise_sweep<I, P>(walk, x, taps, weight, epilogue);
     }
     epilogue.flush();

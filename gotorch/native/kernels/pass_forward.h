@@ -159,22 +159,33 @@ struct ForwardEpilogue {
   }
 };
 
+// The outputs of a block, over its packed input.
+GOTORCH_INLINE Walk forward_walk(const ConvShape& q, const Block& b, const PackedInput& p) {
+  Walk walk;
+  walk.images = b.images(), walk.rows = b.rows(), walk.cols = q.ow();
+  walk.x_image = p.image, walk.x_row = q.stride_h * p.row;
+  walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
+  walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
+  walk.y_image = q.oh() * walk.y_row;
+  return walk;
+}
+
+// The task with its results and its residual at the block's first output.
+GOTORCH_INLINE Forward at_block(Forward t, const Walk& walk) {
+  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
+  t.out += origin;
+  if (t.residual) t.residual += origin;
+  return t;
+}
+
 template <class I, int P, int N>
 void forward(const Forward& t) {
   const ConvShape& q = t.shape;
   const PackedInput p = packed_input(q, t.block);
   const int len = q.s * q.c;
   for (int i = 0; i < q.r; i++) t.segment[i] = i * p.row;
-  Walk walk;
-  walk.images = t.block.images(), walk.rows = t.block.rows(), walk.cols = q.ow();
-  walk.x_image = p.image, walk.x_row = q.stride_h * p.row;
-  walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
-  walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
-  walk.y_image = q.oh() * walk.y_row;
-  Forward u = t;
-  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
-  u.out += origin;
-  if (u.residual) u.residual += origin;
+  const Walk walk = forward_walk(q, t.block, p);
+  const Forward u = at_block(t, walk);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
     ForwardEpilogue<I, P, N> epilogue(u, panel);
     sweep<I, P, N>(walk, t.x, t.segment, q.r, len,
