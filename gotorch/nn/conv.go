@@ -43,13 +43,21 @@ func Conv2d(inChannels, outChannels, kernelSize, stride, padding, dilation,
 
 // Forward takes (N, in, H, W) to (N, out, H', W').
 func (c *Conv2dModule) Forward(input torch.Tensor) torch.Tensor {
-	x, p := input, c.Padding
+	x, p := pixels(input), c.Padding
 	if c.PaddingMode != "zeros" && p != 0 {
 		x = x.Pad([]int64{p, p, p, p}, c.PaddingMode, 0)
 		p = 0
 	}
 	return c.forwarded(input, F.Conv2d(x, c.Weight, c.Bias, []int64{c.Stride, c.Stride}, []int64{p, p},
 		[]int64{c.Dilation, c.Dilation}, c.Groups))
+}
+
+// pixels takes pictures in bytes to floats from 0 to 1, as torch.ConvChain does; other tensors stay as they are.
+func pixels(x torch.Tensor) torch.Tensor {
+	if x.Dtype() != torch.Byte {
+		return x
+	}
+	return x.CastTo(torch.Float).DivScalarI(255)
 }
 
 // ConvTranspose2dModule is the transposed convolution, which enlarges images.

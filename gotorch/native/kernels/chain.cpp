@@ -67,7 +67,11 @@ PackWeight weight_of(const ConvShape& q, const at::Tensor& w) {
 }
 
 Input input_of(const at::Tensor& x, const StageState* producer) {
-  Input in{x.const_data_ptr<float>(), x.stride(0), x.stride(1), x.stride(2), x.stride(3), {}};
+  Input in{nullptr, x.stride(0), x.stride(1), x.stride(2), x.stride(3), nullptr, {}};
+  if (x.scalar_type() == at::kByte)
+    in.bytes = x.const_data_ptr<uint8_t>();
+  else
+    in.x = x.const_data_ptr<float>();
   if (!producer) return in;
   in.lazy.relu = relu_last(producer->order), in.lazy.cap = producer->cap;
   if (producer->norm())
@@ -375,7 +379,9 @@ variable_list ChainFunction::backward(AutogradContext* ctx, variable_list grads)
 
 at::Tensor own_chain(const at::Tensor& x, const std::vector<Stage>& stages,
                      const at::Tensor& residual) {
-  variable_list inputs = {x, residual.defined() ? dense_nhwc(residual) : residual};
+  const bool bytes = x.scalar_type() == at::kByte;
+  variable_list inputs = {bytes ? dense_nhwc(x) : x,
+                          residual.defined() ? dense_nhwc(residual) : residual};
   bool wanted = false;
   for (const Stage& s : stages) {
     const bool norm = has_norm(s.order);
@@ -393,7 +399,7 @@ at::Tensor own_chain(const at::Tensor& x, const std::vector<Stage>& stages,
   if (wanted && at::GradMode::is_enabled())
     return ChainFunction::apply(at::TensorList(defined), places, stages);
   const at::NoGradGuard no_grad;
-  return run_chain(x, stages, inputs[1], /*keep=*/false).y;
+  return run_chain(inputs[0], stages, inputs[1], /*keep=*/false).y;
 }
 
 }  // namespace gotorch::kernels

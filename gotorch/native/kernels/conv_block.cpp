@@ -28,11 +28,13 @@ namespace {
 
 std::atomic<Mode> current_mode{Mode::kAuto};
 
-bool plain(const at::Tensor& t) {
+bool plain(const at::Tensor& t, at::ScalarType dtype = at::kFloat) {
   return !t.defined() ||
-         (t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided &&
+         (t.device().is_cpu() && t.scalar_type() == dtype && t.layout() == at::kStrided &&
           !t.is_neg() && !at::isTensorSubclassLike(t));
 }
+
+bool bytes(const at::Tensor& t) { return t.defined() && t.scalar_type() == at::kByte; }
 
 // A tensor of one element that has the shape of the stage's output.
 at::Tensor output_like(const at::Tensor& x, const Stage& s) {
@@ -48,8 +50,9 @@ bool vector_of(const at::Tensor& t, int64_t size) {
 
 bool covered(const at::Tensor& x, const Stage& s) {
   if (!x.defined() || !s.weight.defined() || x.dim() != 4 || s.weight.dim() != 4) return false;
+  if (!plain(x) && !plain(x, at::kByte)) return false;
   for (const at::Tensor* t :
-       {&x, &s.weight, &s.bias, &s.gamma, &s.beta, &s.running_mean, &s.running_var})
+       {&s.weight, &s.bias, &s.gamma, &s.beta, &s.running_mean, &s.running_var})
     if (!plain(*t)) return false;
   if (at::autocast::is_autocast_enabled(at::kCPU)) return false;
   // The tracer records libtorch's operations; of ours it would see nothing.
@@ -97,7 +100,9 @@ at::Tensor conv_chain(const at::Tensor& x, const std::vector<Stage>& stages,
     }
     if (!run.empty()) y = own_chain(y, run, own && last ? residual : at::Tensor());
     run.clear();
-    if (!own) shape = y = reference_stage(y, s, last ? residual : at::Tensor());
+    if (own) continue;
+    if (bytes(y)) y = y.to(at::kFloat).div_(255);
+    shape = y = reference_stage(y, s, last ? residual : at::Tensor());
   }
   return y;
 }

@@ -25,6 +25,10 @@ struct Avx2 {
   static GOTORCH_INLINE V zero() { return _mm256_setzero_ps(); }
   static GOTORCH_INLINE V set(float x) { return _mm256_set1_ps(x); }
   static GOTORCH_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
+  static GOTORCH_INLINE V load_bytes(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
   static GOTORCH_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v); }
   static GOTORCH_INLINE V broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static GOTORCH_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }

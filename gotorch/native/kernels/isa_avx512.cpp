@@ -27,6 +27,10 @@ struct Avx512 {
   static GOTORCH_INLINE V zero() { return _mm512_setzero_ps(); }
   static GOTORCH_INLINE V set(float x) { return _mm512_set1_ps(x); }
   static GOTORCH_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
+  static GOTORCH_INLINE V load_bytes(const uint8_t* p) {
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
   static GOTORCH_INLINE void store(float* p, V v) { _mm512_storeu_ps(p, v); }
   static GOTORCH_INLINE V broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static GOTORCH_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
@@ -81,6 +85,10 @@ struct Avx512Half {
   static GOTORCH_INLINE V zero() { return _mm256_setzero_ps(); }
   static GOTORCH_INLINE V set(float x) { return _mm256_set1_ps(x); }
   static GOTORCH_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
+  static GOTORCH_INLINE V load_bytes(const uint8_t* p) {
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
   static GOTORCH_INLINE void store(float* p, V v) { _mm256_storeu_ps(p, v); }
   static GOTORCH_INLINE V broadcast(const float* p) { return _mm256_set1_ps(*p); }
   static GOTORCH_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }

@@ -19,6 +19,9 @@ struct Portable {
   static V zero() { return V{0, 0, 0, 0}; }
   static V set(float x) { return V{x, x, x, x}; }
   static V load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+  static V load_bytes(const uint8_t* p) {
+    return V{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
+  }
   static void store(float* p, V v) { *reinterpret_cast<Unaligned*>(p) = v; }
   static V broadcast(const float* p) { return set(*p); }
   static V fma(V a, V b, V c) { return a * b + c; }

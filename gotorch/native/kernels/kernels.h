@@ -2,6 +2,8 @@
 // set. conv_block.cpp drives them; docs/kernels.md explains the blocking.
 #pragma once
 
+#include <cstdint>
+
 #include "geometry.h"
 #include "winograd.h"
 
@@ -24,6 +26,7 @@ struct PackInput {
   PackedInput layout;
   const float* x;  // whole tensor, any strides
   ptrdiff_t stride_n, stride_c, stride_h, stride_w;
+  const uint8_t* bytes;  // null, or instead of x: NHWC, read as bytes/255 and without lazy
   Lazy lazy;
   const float* row_scale;  // lazy.scale and lazy.offset repeated over one packed row
   const float* row_offset;

@@ -11,11 +11,11 @@ namespace gotorch::kernels {
 using Channels = std::vector<float>;  // one float per channel, zero-padded to whole panels
 Channels channels(int count, float value = 0);
 
-// A convolution's input: where it lies and how it reads (see Lazy). mean is the mean that the sums of
-// the data gradient's epilogue are taken about.
+// A convolution's input: where it lies and how it reads (see Lazy, and PackInput about bytes).
 struct Input {
   const float* x;
   ptrdiff_t stride_n, stride_c, stride_h, stride_w;
+  const uint8_t* bytes;
   Lazy lazy;
 };
 

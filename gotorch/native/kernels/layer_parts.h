@@ -35,17 +35,8 @@ struct RowAffine {
 
 inline PackInput pack_task(const ConvShape& q, const Input& in, const RowAffine& row,
                            const Block& b, const PackedInput& layout, float* out) {
-  return {q,
-          b,
-          layout,
-          in.x,
-          in.stride_n,
-          in.stride_c,
-          in.stride_h,
-          in.stride_w,
-          in.lazy,
-          row.scale_row(),
-          row.offset_row(),
+  return {q,           b,           layout,   in.x,    in.stride_n,     in.stride_c,
+          in.stride_h, in.stride_w, in.bytes, in.lazy, row.scale_row(), row.offset_row(),
           out};
 }
 

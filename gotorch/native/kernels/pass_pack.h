@@ -42,6 +42,15 @@ void zero_run(float* y, ptrdiff_t count) {
   for (; i < count; i++) y[i] = 0;
 }
 
+// y[i] = x[i] / 255.
+template <class I>
+GOTORCH_INLINE void byte_row(const uint8_t* x, ptrdiff_t count, float* y) {
+  constexpr float unit = 1.0f / 255;
+  ptrdiff_t i = 0;
+  for (; i + I::W <= count; i += I::W) I::store(y + i, I::mul(I::load_bytes(x + i), I::set(unit)));
+  for (; i < count; i++) y[i] = x[i] * unit;
+}
+
 // A row of planar pixels (NCHW) to NHWC, all channels of a pixel at a time.
 template <int C>
 GOTORCH_INLINE void interleave_row(const float* x, ptrdiff_t plane, int cols, float* y) {
@@ -68,11 +77,16 @@ void pack_input(const PackInput& t) {
         zero_run<I>(y, p.row);
         continue;
       }
-      const float* x = t.x + n * t.stride_n + row * t.stride_h;
       float* body = y + static_cast<ptrdiff_t>(left) * q.c;
       const ptrdiff_t count = static_cast<ptrdiff_t>(right - left) * q.c;
       zero_run<I>(y, static_cast<ptrdiff_t>(left) * q.c);
       zero_run<I>(body + count, p.row - (body - y) - count);
+      const ptrdiff_t from = n * t.stride_n + row * t.stride_h;
+      if (t.bytes) {
+        byte_row<I>(t.bytes + from, count, body);
+        continue;
+      }
+      const float* x = t.x + from;
       if (dense) {
         lazy_row<I>(x, lazy, count, body);
         continue;

@@ -37,7 +37,8 @@ class Pool {
       return b;
     }
     use(bytes);
-    while (!kept_.empty() && used_bytes_ + kept_bytes_ > peak_bytes_) drop_oldest();
+    while (!kept_.empty() && used_bytes_ + kept_bytes_ > peak_bytes_ + peak_bytes_ / 2)
+      drop_oldest();
     const std::size_t alignment = bytes >= kHugePage ? kHugePage : 64;
     void* data = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (!data) {

@@ -9,7 +9,8 @@ namespace gotorch::kernels {
 
 // A buffer of at least floats floats (and 64 readable ones after them), 64-byte aligned, contents
 // undefined. The last owner's release keeps it for the next call. What is in use and kept together never
-// exceeds the most that was ever in use at once.
+// exceeds one and a half times the most that was ever in use at once: with less room, the sizes of a step
+// push each other out.
 std::shared_ptr<float> recycled(std::size_t floats);
 
 // Gives all kept buffers back to the system.
