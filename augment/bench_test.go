@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"github.com/wangkuiyi/orrery/internal/testdata"
 )
 
@@ -20,7 +21,11 @@ func benchmarkPixels(b *testing.B, pixels Pixels, w, h int) {
 }
 
 func benchmarkPipeline(b *testing.B, p *Pipeline, w, h int) {
-	k, err := p.NewWorker()
+	benchmarkForm(b, p, kernel.Best(), w, h)
+}
+
+func benchmarkForm(b *testing.B, p *Pipeline, form kernel.Form, w, h int) {
+	k, err := p.newWorker(form)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -30,7 +35,7 @@ func benchmarkPipeline(b *testing.B, p *Pipeline, w, h int) {
 	for i := range pics {
 		pics[i] = oddPicture(r, w, h)
 	}
-	out := make([]float32, p.Elements())
+	out := make([]float32, 64*p.Elements()) // a batch, which no cache holds
 	params := make([]Params, 64)
 	for i := range params {
 		params[i] = p.Draw(1, 0, i)
@@ -40,7 +45,7 @@ func benchmarkPipeline(b *testing.B, p *Pipeline, w, h int) {
 	b.ResetTimer()
 	before := threadTime()
 	for i := range b.N {
-		if err := k.Apply(out, pics[i%len(pics)], params[i%len(params)], true, NHWC); err != nil {
+		if err := k.Apply(out[i%64*p.Elements():][:p.Elements()], pics[i%len(pics)], params[i%len(params)], true, NHWC); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -127,5 +132,15 @@ func BenchmarkLoader(b *testing.B) {
 				b.ReportMetric(float64(n)*1e9/float64(cpuTime(unix.RUSAGE_SELF)-before), "img/cpu-s")
 			})
 		}
+	}
+}
+
+// BenchmarkFastForms is the fast kernel in each form, from pictures as large as the store keeps them for it.
+func BenchmarkFastForms(b *testing.B) {
+	c := ArticleConfig()
+	c.Pixels = Fast
+	p := mustPipeline(b, c)
+	for form := kernel.Scalar; form <= kernel.Best(); form++ {
+		b.Run(form.String(), func(b *testing.B) { benchmarkForm(b, p, form, 256, 342) })
 	}
 }

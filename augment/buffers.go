@@ -30,6 +30,7 @@ func newBuffer(n int, alloc func(int) ([]byte, func(), error)) (*buffer, error) 
 	if err != nil {
 		return nil, fmt.Errorf("augment: %d MB for a batch: %w", n>>20, err)
 	}
+	hugePages(b)
 	// Unmapping can only fail for a range that is not mapped, and this one is.
 	return &buffer{b, func() { _ = syscall.Munmap(b) }}, nil
 }

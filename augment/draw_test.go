@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // TestDrawsAreFastaisDistributions checks ranges, probabilities and means over many samples.
@@ -107,10 +108,10 @@ func TestAugmentationsDrawEveryOperation(t *testing.T) {
 		changed := false
 		for i := range 40 {
 			prm := p.Draw(1, 0, i)
-			out := apply(t, p, false, pic, prm, NHWC)
+			out := apply(t, p, kernel.Best(), pic, prm, NHWC)
 			plain := prm
 			plain.Ops = nil
-			changed = changed || !cmp.Equal(out, apply(t, p, false, pic, plain, NHWC))
+			changed = changed || !cmp.Equal(out, apply(t, p, kernel.Best(), pic, plain, NHWC))
 		}
 		if !changed || !cmp.Equal(src, pic.Pix) {
 			t.Errorf("%s: changed the sample %v, left the source alone %v", tr.Name(), changed, cmp.Equal(src, pic.Pix))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // TestExtremeShapes runs pictures of one pixel, of one line and far from square through every way to
@@ -26,8 +28,8 @@ func TestExtremeShapes(t *testing.T) {
 						t.Fatal(err)
 					}
 					prm := p.Draw(1, 0, 0)
-					for _, scalar := range []bool{true, false} {
-						for i, v := range apply(t, p, scalar, pic, prm, NHWC) {
+					for form := kernel.Scalar; form <= kernel.Best(); form++ {
+						for i, v := range apply(t, p, form, pic, prm, NHWC) {
 							if !(v >= 0 && v <= 1) {
 								t.Fatalf("%s: value %d is %g", fmt.Sprint(s, l, pixels), i, v)
 							}
@@ -50,8 +52,8 @@ func TestHomographyBeyondTheHorizon(t *testing.T) {
 		for _, w := range [][2]float64{{0.99, 0.99}, {-0.99, 0.5}, {0.9999999, -0.9999999}, {1, 1}, {1, 0}, {5, -3}} {
 			prm := Neutral()
 			prm.WarpX, prm.WarpY, prm.Zoom, prm.Rotate = w[0], w[1], 0.1, 45
-			for _, scalar := range []bool{true, false} {
-				for i, v := range apply(t, p, scalar, pic, prm, NCHW) {
+			for form := kernel.Scalar; form <= kernel.Best(); form++ {
+				for i, v := range apply(t, p, form, pic, prm, NCHW) {
 					if !(v >= 0 && v <= 1) {
 						t.Fatalf("warp %v: value %d is %g", w, i, v)
 					}

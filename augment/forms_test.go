@@ -20,9 +20,9 @@ func oddPicture(r *rand.Rand, w, h int) *data.Picture {
 }
 
 // apply makes one sample with a guard behind it.
-func apply(t *testing.T, p *Pipeline, scalar bool, pic *data.Picture, prm Params, layout Layout) []float32 {
+func apply(t *testing.T, p *Pipeline, form kernel.Form, pic *data.Picture, prm Params, layout Layout) []float32 {
 	t.Helper()
-	w, err := p.newWorker(scalar)
+	w, err := p.newWorker(form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +60,9 @@ func worstDifference(a, b []float32) float64 {
 	return worst
 }
 
-// TestEveryWidth compares the scalar and the AVX2 form and both layouts at every width from 1 to 70.
+// TestEveryWidth compares each form with the scalar one, and both layouts, at every width from 1 to 70.
 func TestEveryWidth(t *testing.T) {
-	if !kernel.HasAVX2() {
+	if kernel.Best() == kernel.Scalar {
 		t.Log("no AVX2 here: only the layouts are compared")
 	}
 	r := rand.New(rand.NewPCG(7, 7))
@@ -70,7 +70,7 @@ func TestEveryWidth(t *testing.T) {
 		for _, pixels := range []Pixels{Exact, Fast} {
 			c := ArticleConfig()
 			c.Size, c.ItemSize, c.Pixels = size, 1+r.IntN(3*size+3), pixels
-			c.MaxWarp, c.MaxRotate, c.MaxLighting = 0.4, 180, 0.5
+			c.MaxWarp, c.MaxRotate, c.MaxLighting = 0.4, 180, []float64{0.5, 0.2}[size%2]
 			if size%3 == 0 {
 				c.Mean, c.Std = []float32{0.5, 0.4, 0.3}, []float32{0.2, 0.3, 0.4}
 			}
@@ -78,18 +78,20 @@ func TestEveryWidth(t *testing.T) {
 			pic := oddPicture(r, 1+r.IntN(90), 1+r.IntN(90))
 			prm := p.Draw(1, 0, size)
 			name := fmt.Sprintf("size %d, item %d, %v, picture %v", size, c.ItemSize, pixels, pic)
-			a := apply(t, p, true, pic, prm, NHWC)
-			b := apply(t, p, false, pic, prm, NHWC)
-			d := apply(t, p, false, pic, prm, NCHW)
-			if worst := worstDifference(toNCHW(b, size), d); worst != 0 {
-				t.Errorf("%s: NHWC and NCHW differ by %g", name, worst)
-			}
+			a := apply(t, p, kernel.Scalar, pic, prm, NHWC)
 			limit := 1.0 / 255
 			if len(c.Std) > 0 {
 				limit /= 0.2
 			}
-			if worst := worstDifference(a, b); worst > limit {
-				t.Errorf("%s: scalar and AVX2 differ by %g", name, worst)
+			for form := kernel.Scalar; form <= kernel.Best(); form++ {
+				b := apply(t, p, form, pic, prm, NHWC)
+				d := apply(t, p, form, pic, prm, NCHW)
+				if worst := worstDifference(toNCHW(b, size), d); worst != 0 {
+					t.Errorf("%s: NHWC and NCHW differ by %g in %v", name, worst, form)
+				}
+				if worst := worstDifference(a, b); worst > limit {
+					t.Errorf("%s: scalar and %v differ by %g", name, form, worst)
+				}
 			}
 			if len(c.Std) == 0 {
 				for i, v := range a {
@@ -105,7 +107,7 @@ func TestEveryWidth(t *testing.T) {
 
 // TestFormsAgreeClosely bounds the mean difference far below the 1/255 of a single value.
 func TestFormsAgreeClosely(t *testing.T) {
-	if !kernel.HasAVX2() {
+	if kernel.Best() == kernel.Scalar {
 		t.Skip("no AVX2 on this machine")
 	}
 	r := rand.New(rand.NewPCG(8, 8))
@@ -116,14 +118,16 @@ func TestFormsAgreeClosely(t *testing.T) {
 		pic := oddPicture(r, 384, 512)
 		for i := range 4 {
 			prm := p.Draw(2, 1, i)
-			a := apply(t, p, true, pic, prm, NHWC)
-			b := apply(t, p, false, pic, prm, NHWC)
-			var sum float64
-			for i := range a {
-				sum += math.Abs(float64(a[i] - b[i]))
-			}
-			if mean := sum / float64(len(a)); mean > 1e-4 {
-				t.Errorf("%v: scalar and AVX2 differ by %g on average", pixels, mean)
+			a := apply(t, p, kernel.Scalar, pic, prm, NHWC)
+			for form := kernel.AVX2; form <= kernel.Best(); form++ {
+				b := apply(t, p, form, pic, prm, NHWC)
+				var sum float64
+				for i := range a {
+					sum += math.Abs(float64(a[i] - b[i]))
+				}
+				if mean := sum / float64(len(a)); mean > 1e-4 {
+					t.Errorf("%v: scalar and %v differ by %g on average", pixels, form, mean)
+				}
 			}
 		}
 	}
@@ -138,7 +142,7 @@ func TestNeutralIsTheCentre(t *testing.T) {
 		c.ItemSize, c.Size, c.Pixels = 40, 40, pixels
 		p := mustPipeline(t, c)
 		pic := oddPicture(r, 40, 57)
-		got := apply(t, p, false, pic, Neutral(), NHWC)
+		got := apply(t, p, kernel.Best(), pic, Neutral(), NHWC)
 		for y := range 40 {
 			for x := range 40 {
 				for ch := range 3 {
@@ -173,7 +177,7 @@ func TestFastIsNearExact(t *testing.T) {
 		fast := mustPipeline(t, c)
 		for i := range 6 {
 			prm := exact.Draw(5, 0, i)
-			a, b := apply(t, exact, false, pic, prm, NHWC), apply(t, fast, false, pic, prm, NHWC)
+			a, b := apply(t, exact, kernel.Best(), pic, prm, NHWC), apply(t, fast, kernel.Best(), pic, prm, NHWC)
 			var sum float64
 			for k := range a {
 				sum += float64(a[k]-b[k]) * float64(a[k]-b[k])
@@ -197,10 +201,10 @@ func TestWhiteStaysWhite(t *testing.T) {
 		c := DefaultConfig(23, 10)
 		c.MaxLighting = 0
 		p := mustPipeline(t, c)
-		for _, scalar := range []bool{true, false} {
-			for i, v := range apply(t, p, scalar, pic, Neutral(), NHWC) {
+		for form := kernel.Scalar; form <= kernel.Best(); form++ {
+			for i, v := range apply(t, p, form, pic, Neutral(), NHWC) {
 				if v > 1 || v < 0.999 {
-					t.Fatalf("%dx%d, scalar %v: white became %v at %d", side, side, scalar, v, i)
+					t.Fatalf("%dx%d, %v: white became %v at %d", side, side, form, v, i)
 				}
 			}
 		}

@@ -209,16 +209,16 @@ func TestBicubicResizeIsPillows(t *testing.T) {
 		t.Fatalf("%d resizes, %d items", len(g.Resizes), len(g.Items))
 	}
 	pics := pictures(t, &golden{Pictures: g.Pictures})
-	eachForm(t, func(t *testing.T, scalar bool) {
+	eachForm(t, func(t *testing.T, form kernel.Form) {
 		for _, r := range g.Resizes {
-			r.check(t, pics[r.Picture], kernel.Bicubic, scalar)
+			r.check(t, pics[r.Picture], kernel.Bicubic, form)
 		}
 		for _, r := range g.Items {
 			p, err := NewFromList(List{Resize{Size: r.To[0]}}.Filtered(Bicubic), Exact)
 			if err != nil {
 				t.Fatal(err)
 			}
-			w, err := p.newWorker(scalar)
+			w, err := p.newWorker(form)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,9 +235,9 @@ func TestBicubicResizeIsPillows(t *testing.T) {
 }
 
 // check resizes the crop and compares.
-func (r goldenResize) check(t *testing.T, p *data.Picture, filter kernel.Filter, scalar bool) {
+func (r goldenResize) check(t *testing.T, p *data.Picture, filter kernel.Filter, form kernel.Form) {
 	t.Helper()
-	k, err := kernel.NewWorker(scalar)
+	k, err := kernel.NewWorker(form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,20 +252,19 @@ func (r goldenResize) check(t *testing.T, p *data.Picture, filter kernel.Filter,
 	}
 }
 
-// eachForm runs f with the scalar kernels and, where the machine has them, with the AVX2 ones.
-func eachForm(t *testing.T, f func(t *testing.T, scalar bool)) {
-	t.Run("scalar", func(t *testing.T) { f(t, true) })
-	if kernel.HasAVX2() {
-		t.Run("avx2", func(t *testing.T) { f(t, false) })
+// eachForm runs f with every form of the kernels that the machine has.
+func eachForm(t *testing.T, f func(t *testing.T, form kernel.Form)) {
+	for form := kernel.Scalar; form <= kernel.Best(); form++ {
+		t.Run(form.String(), func(t *testing.T) { f(t, form) })
 	}
 }
 
 func TestResizeIsPillows(t *testing.T) {
 	g := readGolden(t, "fastai")
 	pics := pictures(t, g)
-	eachForm(t, func(t *testing.T, scalar bool) {
+	eachForm(t, func(t *testing.T, form kernel.Form) {
 		for _, r := range g.Resizes {
-			r.check(t, pics[r.Picture], kernel.Bilinear, scalar)
+			r.check(t, pics[r.Picture], kernel.Bilinear, form)
 		}
 	})
 }
@@ -324,14 +323,14 @@ func (c *goldenCase) enough() float64 {
 }
 
 // comparePixels runs a case and returns the worst PSNR over its pictures.
-func comparePixels(t *testing.T, g *golden, c *goldenCase, pics []*data.Picture, scalar bool) float64 {
+func comparePixels(t *testing.T, g *golden, c *goldenCase, pics []*data.Picture, form kernel.Form) float64 {
 	t.Helper()
 	cfg := c.config()
 	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := p.newWorker(scalar)
+	w, err := p.newWorker(form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,9 +369,9 @@ func comparePixels(t *testing.T, g *golden, c *goldenCase, pics []*data.Picture,
 func TestPixelsAreFastais(t *testing.T) {
 	g := readGolden(t, "fastai")
 	pics := pictures(t, g)
-	eachForm(t, func(t *testing.T, scalar bool) {
+	eachForm(t, func(t *testing.T, form kernel.Form) {
 		for _, c := range g.Cases {
-			db := comparePixels(t, g, &c, pics, scalar)
+			db := comparePixels(t, g, &c, pics, form)
 			t.Logf("%-20s %.1f dB", c.Name, db)
 			if db < c.enough() {
 				t.Errorf("%s: %.1f dB against fastai, want %.0f", c.Name, db, c.enough())
@@ -396,9 +395,9 @@ func TestPixelsOfRealPhotos(t *testing.T) {
 		}
 		pics = append(pics, p)
 	}
-	eachForm(t, func(t *testing.T, scalar bool) {
+	eachForm(t, func(t *testing.T, form kernel.Form) {
 		for _, c := range g.Cases {
-			db := comparePixels(t, g, &c, pics, scalar)
+			db := comparePixels(t, g, &c, pics, form)
 			t.Logf("%-20s %.1f dB", c.Name, db)
 			if db < c.enough() {
 				t.Errorf("%s: %.1f dB against fastai, want %.0f", c.Name, db, c.enough())

@@ -24,6 +24,7 @@ type Iterator struct {
 	stopAfter   func() bool
 	unsubscribe func()
 	workers     sync.WaitGroup
+	helper      *hand // of Next, made when it first helps
 
 	mu        sync.Mutex
 	wake      *sync.Cond // any change of the fields below, and a buffer come back
@@ -56,6 +57,16 @@ type task struct {
 	slot int
 }
 
+// take is the next sample to make, nil when all are taken.
+func (p *plan) take() *task {
+	if p.next == len(p.positions) {
+		return nil
+	}
+	p.next++
+	p.running++
+	return &task{p, p.next - 1}
+}
+
 // Next returns the next batch; io.EOF after the last one. The caller releases it.
 func (it *Iterator) Next() (*Batch, error) {
 	it.mu.Lock()
@@ -78,7 +89,9 @@ func (it *Iterator) Next() (*Batch, error) {
 			it.shutdown()
 			return nil, err
 		}
-		it.wake.Wait()
+		if !it.help() {
+			it.wake.Wait()
+		}
 	}
 }
 
@@ -110,7 +123,12 @@ func (it *Iterator) shutdown() {
 	it.mu.Lock()
 	plans := it.plans
 	it.plans = nil
+	helper := it.helper
+	it.helper = nil
 	it.mu.Unlock()
+	if helper != nil {
+		helper.w.Close()
+	}
 	for _, p := range plans {
 		it.l.buffers.put(p.buffer)
 	}
@@ -189,10 +207,8 @@ func (it *Iterator) take() *task {
 	defer it.mu.Unlock()
 	for it.end == nil {
 		for _, p := range it.plans {
-			if p.next < len(p.positions) {
-				p.next++
-				p.running++
-				return &task{p, p.next - 1}
+			if t := p.take(); t != nil {
+				return t
 			}
 		}
 		if it.finished() {
@@ -319,45 +335,94 @@ func (it *Iterator) replan(t *task) {
 // work makes samples until the epoch ends.
 func (it *Iterator) work() {
 	defer it.workers.Done()
-	l := it.l
-	w, err := l.pipeline.NewWorker()
+	if it.l.options.GiveWay {
+		giveWay()
+	}
+	h, err := it.newHand()
 	if err != nil {
 		it.stop(err)
 		return
 	}
-	defer w.Close()
-	var scratch data.Picture
-	each := l.options.Dtype.sample(l.pipeline)
+	defer h.w.Close()
 	for {
 		t := it.take()
 		if t == nil {
 			return
 		}
-		at := t.p.positions[t.slot]
-		var pic *data.Picture
-		out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]
-		if block := l.options.Block; block != nil {
-			err = l.shoot(block, at, t.p.params[t.slot], out)
-		} else {
-			pic, err = it.picture(at, &scratch)
-		}
-		if err != nil {
-			l.markBad(at, err)
-			if l.sharded() {
-				it.drop(t, each)
-			} else {
-				it.replan(t)
-			}
-			continue
-		}
-		if pic != nil {
-			err = w.ApplyAs(out, l.options.Dtype, pic, t.p.params[t.slot], t.p.area, l.options.Layout)
-		}
-		if err != nil { // no memory: the next picture would fail as well
-			it.stop(err)
-		}
-		it.done(t)
+		h.make(t)
 	}
+}
+
+// help makes a sample of the batch that is waited for, on the caller's thread; it tells whether there was
+// one to make. The caller holds the lock, and does again after it.
+func (it *Iterator) help() bool {
+	if !it.l.options.GiveWay || it.end != nil || len(it.plans) == 0 {
+		return false
+	}
+	t := it.plans[0].take()
+	if t == nil {
+		return false
+	}
+	it.workers.Add(1) // shutdown waits for the caller as for a worker
+	it.mu.Unlock()
+	err := error(nil)
+	if it.helper == nil {
+		it.helper, err = it.newHand()
+	}
+	if err == nil {
+		it.helper.make(t)
+	} else {
+		it.stop(err)
+	}
+	it.mu.Lock()
+	it.workers.Done()
+	return true
+}
+
+// hand makes samples, one at a time.
+type hand struct {
+	it      *Iterator
+	w       *Worker
+	scratch data.Picture
+}
+
+func (it *Iterator) newHand() (*hand, error) {
+	w, err := it.l.pipeline.NewWorker()
+	if err != nil {
+		return nil, err
+	}
+	return &hand{it: it, w: w}, nil
+}
+
+// make makes one sample and accounts for it.
+func (h *hand) make(t *task) {
+	it, l := h.it, h.it.l
+	each := l.options.Dtype.sample(l.pipeline)
+	at := t.p.positions[t.slot]
+	var pic *data.Picture
+	var err error
+	out := t.p.buffer.bytes[t.slot*each : (t.slot+1)*each]
+	if block := l.options.Block; block != nil {
+		err = l.shoot(block, at, t.p.params[t.slot], out)
+	} else {
+		pic, err = it.picture(at, &h.scratch)
+	}
+	if err != nil {
+		l.markBad(at, err)
+		if l.sharded() {
+			it.drop(t, each)
+		} else {
+			it.replan(t)
+		}
+		return
+	}
+	if pic != nil {
+		err = h.w.ApplyAs(out, l.options.Dtype, pic, t.p.params[t.slot], t.p.area, l.options.Layout)
+	}
+	if err != nil { // no memory: the next picture would fail as well
+		it.stop(err)
+	}
+	it.done(t)
 }
 
 // picture decodes the picture of a position, into scratch where the source can.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -113,8 +114,8 @@ func TestListsOutOfOrder(t *testing.T) {
 func TestTwoSizes(t *testing.T) {
 	pic := newNoise(3).pics[2]
 	p := mustList(t, List{Resize{Size: 40, Method: MethodSquish}, CenterCrop{Size: 30}})
-	got := apply(t, p, false, pic, Neutral(), NHWC)
-	whole := apply(t, mustList(t, List{Resize{Size: 40, Method: MethodSquish}}), false, pic, Neutral(), NHWC)
+	got := apply(t, p, kernel.Best(), pic, Neutral(), NHWC)
+	whole := apply(t, mustList(t, List{Resize{Size: 40, Method: MethodSquish}}), kernel.Best(), pic, Neutral(), NHWC)
 	for y := range 30 {
 		for x := range 30 {
 			for c := range 3 {

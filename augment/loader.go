@@ -30,6 +30,10 @@ type LoaderOptions struct {
 	// a batch is to be filled, one picture at a time; when they take turns with the compute threads,
 	// taking every core for a moment delays a step less than taking one for long.
 	Workers int
+	// GiveWay lets the workers run only where a processor would idle, which suits them when the batches are
+	// for computation on the same processors; whoever waits in Next then makes what is missing
+	// itself, so that a busy machine cannot starve the batches.
+	GiveWay bool
 	// Prefetch is the number of batches made ahead of the one in use; 0: 2.
 	Prefetch int
 	// Train shuffles, augments, and drops the last partial batch. Otherwise the order is that of the
@@ -214,6 +218,23 @@ type Batch struct {
 
 	buffer *buffer
 	pool   *bufferPool
+}
+
+// Floats are the values of the first n samples, from 0 to 1 where Dtype is Uint8; nil for other types than that and
+// Float32.
+func (b *Batch) Floats(n int) []float32 {
+	n *= 3 * b.Size * b.Size
+	switch b.Dtype {
+	case Float32:
+		return b.Images[:n]
+	case Uint8:
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(b.Data[i]) / 255
+		}
+		return v
+	}
+	return nil
 }
 
 // Shape is that of the images: [N, 3, Size, Size] or [N, Size, Size, 3].

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/kernel"
 )
 
 // stored says where values lie in more.bin.
@@ -225,17 +226,17 @@ func TestColoursAreTheReferences(t *testing.T) {
 		prm.CropX, prm.CropY, prm.Zoom = 0.5, 0.5, 1
 		p := mustList(t, l)
 		var got []float32
-		for _, scalar := range []bool{true, false} {
-			got = apply(t, p, scalar, g.pics[c.Picture], prm, NHWC)
+		for form := kernel.Scalar; form <= kernel.Best(); form++ {
+			got = apply(t, p, form, g.pics[c.Picture], prm, NHWC)
 			db := psnr(thin(got, c.Size, 1), g.read(c.stored))
-			t.Logf("%v, scalar %v: %.1f dB", c.Names, scalar, db)
+			t.Logf("%v, %v: %.1f dB", c.Names, form, db)
 			if db < 70 {
-				t.Errorf("%v of %s, scalar %v: %.1f dB, want 70", c.Names, g.Pictures[c.Picture], scalar, db)
+				t.Errorf("%v of %s, %v: %.1f dB, want 70", c.Names, g.Pictures[c.Picture], form, db)
 			}
 		}
 		// A colour that does nothing leaves the picture alone.
-		still := apply(t, p, false, g.pics[c.Picture], Neutral(), NHWC)
-		plain := apply(t, mustList(t, l[:1]), false, g.pics[c.Picture], Neutral(), NHWC)
+		still := apply(t, p, kernel.Best(), g.pics[c.Picture], Neutral(), NHWC)
+		plain := apply(t, mustList(t, l[:1]), kernel.Best(), g.pics[c.Picture], Neutral(), NHWC)
 		if cmp.Equal(got, plain) || !cmp.Equal(still, plain) {
 			t.Errorf("%v: neutral parameters change the picture, or the others do not", c.Names)
 		}
@@ -252,7 +253,7 @@ func TestDihedralIsFastais(t *testing.T) {
 		if d := cmp.Diff(c.Matrix[:6], m[:6]); d != "" {
 			t.Errorf("matrix %d: %s", c.K, d)
 		}
-		got := apply(t, p, false, g.pics[0], prm, NHWC)
+		got := apply(t, p, kernel.Best(), g.pics[0], prm, NHWC)
 		if db := psnr(thin(got, 30, 1), g.read(c.stored)); db < 70 {
 			t.Errorf("symmetry %d: %.1f dB", c.K, db)
 		}
@@ -293,7 +294,7 @@ func TestErasingIsFastais(t *testing.T) {
 func TestErasingIsNormalNoise(t *testing.T) {
 	p := mustList(t, List{Resize{Size: 64}, Normalize{Mean: []float32{.5, .5, .5}, Std: []float32{.2, .2, .2}}, RandomErasing{P: 1, MinArea: 1, MaxArea: 1, MinAspect: 1, Count: 1}})
 	pic := newNoise(1).pics[0]
-	got := apply(t, p, false, pic, p.Draw(1, 1, 1), NCHW)
+	got := apply(t, p, kernel.Best(), pic, p.Draw(1, 1, 1), NCHW)
 	mean, square := 0.0, 0.0
 	for _, v := range got {
 		mean += float64(v) / float64(len(got))

@@ -202,6 +202,7 @@ func (p *Pipeline) job(c cut, prm Params, area bool) kernel.Job {
 		j.Homography = to.Mul(p.Homography(prm)).Mul(grid(p.size))
 		return j
 	}
+	j.Quick = true
 	// Fast: the same square, seen in pixels of the crop (or of its reduction): pixel centre q of a
 	// square of `side` pixels is (q+0.5)*s-0.5 with s = source/side.
 	sw, sh := j.CropW, j.CropH
@@ -216,6 +217,12 @@ func (p *Pipeline) job(c cut, prm Params, area bool) kernel.Job {
 	scale := Matrix{kx, 0, 0, 0, ky, 0, 0, 0, 1}
 	j.Homography = scale.Mul(to).Mul(p.Homography(prm)).Mul(grid(p.size))
 	return j
+}
+
+// InBytes tells whether samples lose nothing but precision as [Uint8]: they are fast pixels, which come from 8 bits,
+// and neither normalised, nor erased, nor mixed.
+func (p *Pipeline) InBytes() bool {
+	return p.pixels == Fast && p.direct && p.bytes == nil && p.mixer == nil && p.scale == [3]float32{1, 1, 1} && p.shift == [3]float32{}
 }
 
 // grid takes pixel indices 0..n-1 to -1..1 (a single pixel to 0).

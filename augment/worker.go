@@ -47,10 +47,10 @@ type Worker struct {
 }
 
 // NewWorker makes a worker.
-func (p *Pipeline) NewWorker() (*Worker, error) { return p.newWorker(false) }
+func (p *Pipeline) NewWorker() (*Worker, error) { return p.newWorker(kernel.Best()) }
 
-func (p *Pipeline) newWorker(scalar bool) (*Worker, error) {
-	k, err := kernel.NewWorker(scalar)
+func (p *Pipeline) newWorker(form kernel.Form) (*Worker, error) {
+	k, err := kernel.NewWorker(form)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func Resize(dst, src *Picture, w, h int) error {
 	k, ok := scalers.Get().(*kernel.Worker)
 	if !ok {
 		var err error
-		if k, err = kernel.NewWorker(false); err != nil {
+		if k, err = kernel.NewWorker(kernel.Best()); err != nil {
 			return err
 		}
 		runtime.SetFinalizer(k, (*kernel.Worker).Close)

@@ -17,7 +17,7 @@ const (
 	ResidentOff  = "off"  // batches are made by the processor and copied
 )
 
-// feedOf takes a batch's pictures to the device, float32 [N, 3, S, S]. The batch must not be released while
+// feedOf takes a batch's pictures to the device, [N, 3, S, S]. The batch must not be released while
 // the tensor lives or the device has not read it.
 func feedOf(device torch.Device) func(*augment.Batch) torch.Tensor {
 	return func(b *augment.Batch) torch.Tensor { return pictures(b, device) }

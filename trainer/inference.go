@@ -16,7 +16,8 @@ type Preprocessor struct {
 	pipeline *augment.Pipeline
 	worker   *augment.Worker
 	area     bool
-	short    int // what the short side of pictures is scaled to first; 0: nothing
+	short    int    // what the short side of pictures is scaled to first; 0: nothing
+	bytes    []byte // room for a picture where validation has it in bytes; nil where it has floats
 }
 
 // NewPreprocessor makes a preprocessor of the run.
@@ -25,7 +26,11 @@ func (s *Saved) NewPreprocessor() (*Preprocessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Preprocessor{s.pipeline, worker, s.pipeline.AreaStep([]augment.Params{augment.Neutral()}), s.Recipe.shortSide()}, nil
+	p := &Preprocessor{pipeline: s.pipeline, worker: worker, area: s.pipeline.AreaStep([]augment.Params{augment.Neutral()}), short: s.Recipe.shortSide()}
+	if inBytes(s.Recipe, s.device) {
+		p.bytes = make([]byte, p.Elements())
+	}
+	return p, nil
 }
 
 // Apply writes the picture as float32 [Size, Size, 3], normalised as the recipe
@@ -35,7 +40,14 @@ func (p *Preprocessor) Apply(dst []float32, picture *data.Picture) error {
 	if err != nil {
 		return err
 	}
-	return p.worker.Apply(dst, picture, augment.Neutral(), p.area, augment.NHWC)
+	if p.bytes == nil {
+		return p.worker.Apply(dst, picture, augment.Neutral(), p.area, augment.NHWC)
+	}
+	err = p.worker.ApplyAs(p.bytes, augment.Uint8, picture, augment.Neutral(), p.area, augment.NHWC)
+	for i, v := range p.bytes {
+		dst[i] = float32(v) / 255
+	}
+	return err
 }
 
 // Elements is the number of values of one picture, 3*Size*Size.

@@ -48,7 +48,7 @@ func TestPredictIsValidation(t *testing.T) {
 
 // compareBatch holds the batches of validation against a Preprocessor on each picture.
 func compareBatch(t *testing.T, saved *Saved, set *data.Dataset, valid []int) {
-	batches, err := loader(saved.Recipe, set, saved.Recipe.Pictures(set), valid, augment.LoaderOptions{BatchSize: len(valid)})
+	batches, err := loader(saved.Recipe, set, saved.Recipe.Pictures(set), valid, suited(saved.Recipe, saved.device, augment.LoaderOptions{BatchSize: len(valid)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func compareBatch(t *testing.T, saved *Saved, set *data.Dataset, valid []int) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	alone := make([]float32, p.Elements())
+	alone, together := make([]float32, p.Elements()), batch.Floats(batch.N)
 	for i, index := range batch.Indices {
 		if err := p.Apply(alone, fromFile(t, saved, set, index)); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(alone, batch.Images[i*len(alone):(i+1)*len(alone)]) {
+		if !slices.Equal(alone, together[i*len(alone):(i+1)*len(alone)]) {
 			t.Errorf("picture %d is preprocessed to other pixels than in validation", index)
 		}
 	}

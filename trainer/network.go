@@ -25,12 +25,14 @@ const (
 // cpu is where checkpoints and logits are read.
 func cpu() torch.Device { return torch.NewDevice("cpu") }
 
-// pictures borrows a batch's memory as a float32 [N, 3, S, S] tensor on the
-// device, in channels-last order when the batch is NHWC. The batch must not be
-// released while the tensor lives.
+// pictures borrows a batch's memory as a [N, 3, S, S] tensor on the device, float32 or uint8 as the batch is, in
+// channels-last order when it is NHWC. The batch must not be released while the tensor lives.
 func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 	n, s := int64(b.N), int64(b.Size)
-	memory := unsafe.Pointer(unsafe.SliceData(b.Images))
+	memory, dtype := unsafe.Pointer(unsafe.SliceData(b.Data)), torch.Float
+	if b.Dtype == augment.Uint8 {
+		dtype = torch.Byte
+	}
 	there := func(t torch.Tensor) torch.Tensor {
 		if device.IsCUDA() {
 			return t.CUDA(device, true)
@@ -38,9 +40,9 @@ func pictures(b *augment.Batch, device torch.Device) torch.Tensor {
 		return t
 	}
 	if b.Layout == augment.NHWC {
-		return there(torch.Borrow(memory, torch.Float, []int64{n, s, s, 3})).Permute([]int64{0, 3, 1, 2})
+		return there(torch.Borrow(memory, dtype, []int64{n, s, s, 3})).Permute([]int64{0, 3, 1, 2})
 	}
-	return there(torch.Borrow(memory, torch.Float, []int64{n, 3, s, s}))
+	return there(torch.Borrow(memory, dtype, []int64{n, 3, s, s}))
 }
 
 // optimise takes one step on pictures x [N, 3, S, S] towards the target and gives

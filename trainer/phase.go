@@ -48,7 +48,9 @@ func (f *fit) loaderOf(r Recipe, indices []int, train bool) (*augment.Loader, er
 	if r.Workers == 0 && f.World.LocalSize() > 1 { // processes share a machine's cores
 		r.Workers = max(1, runtime.GOMAXPROCS(0)/f.World.LocalSize())
 	}
-	o := augment.LoaderOptions{BatchSize: r.BatchSize, Train: train, OnSkip: f.skip, Shard: f.World.Rank(), Shards: f.World.Size()}
+	o := suited(r, f.device, augment.LoaderOptions{
+		BatchSize: r.BatchSize, Train: train, OnSkip: f.skip, Shard: f.World.Rank(), Shards: f.World.Size(),
+	})
 	if f.late > 0 {
 		o.Prefetch = 2 + f.late
 	}

@@ -57,7 +57,8 @@ type Recipe struct {
 	ItemSize int `yaml:"item_size"`
 	// Size is the side of the square pictures the network sees, in pixels.
 	Size int `yaml:"size"`
-	// Pixels is "exact" (fastai's arithmetic) or "fast" (one sampling from the decoded picture).
+	// Pixels is "exact" (fastai's arithmetic) or "fast": one sampling from the decoded picture, and on the CPU batches in
+	// bytes where nothing normalises, erases or mixes them.
 	Pixels string `yaml:"pixels"`
 	// Transforms are what happens to a picture, in the order it runs: see package
 	// augment for their names and settings. They decide both sizes. Empty stands

@@ -77,7 +77,13 @@ func (r *Rig) build(classes int) (err error) {
 			r.optimizer.scaleLoss(r.device)
 		}
 		n, size := int64(r.recipe.BatchSize), int64(r.recipe.sizeAt(0))
-		r.drawn = torch.Rand([]int64{n, size, size, 3}, false).Permute([]int64{0, 3, 1, 2}).To(r.device, torch.Float)
+		shape := []int64{n, size, size, 3}
+		if inBytes(r.recipe, r.device) {
+			r.drawn = torch.RandInt(0, 256, shape).CastTo(torch.Byte)
+		} else {
+			r.drawn = torch.Rand(shape, false).To(r.device, torch.Float)
+		}
+		r.drawn = r.drawn.Permute([]int64{0, 3, 1, 2})
 		r.labels = torch.RandInt(0, int64(classes), []int64{n}).To(r.device, torch.Long)
 	})
 	if caught != nil {

@@ -104,7 +104,7 @@ func (s *Saved) EvaluateOnly(ctx context.Context, set *data.Dataset, indices []i
 	if !slices.Equal(s.Classes, set.Classes) {
 		return nil, fmt.Errorf("the model knows the classes %s, but %s has %s", strings.Join(s.Classes, ", "), set.Source, strings.Join(set.Classes, ", "))
 	}
-	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), indices, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
+	batches, err := loader(s.Recipe, set, s.Recipe.Pictures(set), indices, suited(s.Recipe, s.device, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip}))
 	if err != nil {
 		return nil, err
 	}

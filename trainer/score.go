@@ -51,7 +51,7 @@ func forward(ready func() error, model models.Model, feed func(*augment.Batch) t
 // Score hands over the probability of each of s.Classes for the set's pictures of these indices, by the same arithmetic as validation.
 // The set may have other classes than the model. Pictures that cannot be read go to skip.
 func (s *Saved) Score(ctx context.Context, set *data.Dataset, indices []int, each func(index int, probabilities []float64), skip func(index int, reason error)) error {
-	batches, err := loader(s.Recipe, set, set, indices, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip})
+	batches, err := loader(s.Recipe, set, set, indices, suited(s.Recipe, s.device, augment.LoaderOptions{BatchSize: s.Recipe.BatchSize, OnSkip: skip}))
 	if err != nil {
 		return err
 	}

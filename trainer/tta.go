@@ -39,9 +39,9 @@ func testTime(ctx context.Context, r Recipe, model models.Model, device torch.De
 		indices[i], position[p.Index] = p.Index, i
 		sums[i] = make([]float64, len(plain.Classes))
 	}
-	batches, err := loader(r, set, pictures, indices, augment.LoaderOptions{
+	batches, err := loader(r, set, pictures, indices, suited(r, device, augment.LoaderOptions{
 		BatchSize: r.BatchSize, Train: true, InOrder: true, OnSkip: func(int, error) {}, // the plain pass read them all
-	})
+	}))
 	if err != nil {
 		return TestTime{}, err
 	}

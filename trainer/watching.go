@@ -76,7 +76,8 @@ func (f *fit) tellBatch(step int, batch *augment.Batch) error {
 			continue
 		}
 		n := min(w.WantsBatch(), batch.N)
-		if n <= 0 || batch.Images == nil {
+		pixels := batch.Floats(max(n, 0))
+		if len(pixels) == 0 {
 			continue
 		}
 		logits, err := f.guess(batch, n)
@@ -89,7 +90,7 @@ func (f *fit) tellBatch(step int, batch *augment.Batch) error {
 		for i := range n {
 			row := logits[i*classes : (i+1)*classes]
 			best := argmax(row)
-			pictures[i] = toImage(batch.Images[i*3*batch.Size*batch.Size:], batch.Size, mean, std)
+			pictures[i] = toImage(pixels[i*3*batch.Size*batch.Size:], batch.Size, mean, std)
 			actual[i], predicted[i], sure[i] = f.set.Classes[batch.Labels[i]], f.set.Classes[best], softmax(row)[best]
 		}
 		w.Batch(step, pictures, actual, predicted, sure)
@@ -101,7 +102,7 @@ func (f *fit) tellBatch(step int, batch *augment.Batch) error {
 // so that nothing of the training moves.
 func (f *fit) guess(batch *augment.Batch, n int) (logits []float32, err error) {
 	first := *batch
-	first.N, first.Images = n, batch.Images[:n*3*batch.Size*batch.Size]
+	first.N = n
 	err = torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()

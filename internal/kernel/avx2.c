@@ -248,21 +248,6 @@ AVX2 static inline __m256i blend_rows(const uint8_t *base, ptrdiff_t stride, int
   return _mm256_add_epi16(top, _mm256_mulhrs_epi16(_mm256_sub_epi16(bottom, top), wy));
 }
 
-// The distance in bytes between what this row reads and what the row AHEAD below will read, taken
-// in the middle. A tilted picture is read in steps no hardware prefetcher follows, and a wrong guess
-// costs nothing but the time of the prefetch.
-enum { AHEAD = 8 };
-static ptrdiff_t rows_ahead(const orr_view *v, int row, int n) {
-  const float *m = v->m;
-  float j = 0.5f * (float)n, i0 = (float)row, i1 = (float)(row + AHEAD);
-  float d0 = m[6] * j + m[7] * i0 + m[8], d1 = m[6] * j + m[7] * i1 + m[8];
-  if (!(d0 > 0.0f && d1 > 0.0f)) return 0;
-  float x = (m[0] * j + m[1] * i1 + m[2]) / d1 - (m[0] * j + m[1] * i0 + m[2]) / d0;
-  float y = (m[3] * j + m[4] * i1 + m[5]) / d1 - (m[3] * j + m[4] * i0 + m[5]) / d0;
-  if (!(x > -1e6f && x < 1e6f && y > -1e6f && y < 1e6f)) return 0;
-  return (ptrdiff_t)y * v->stride + (ptrdiff_t)x * 4;
-}
-
 AVX2 static inline void sample_any(const orr_view *v, int row, int n, float *planes, int pitch,
                                    const int wide) {
   const float *m = v->m;
@@ -282,7 +267,7 @@ AVX2 static inline void sample_any(const orr_view *v, int row, int n, float *pla
   const __m256 w0 = _mm256_set1_ps(m[7] * row + m[8]);
   const __m256 m0 = _mm256_set1_ps(m[0]), m3 = _mm256_set1_ps(m[3]), m6 = _mm256_set1_ps(m[6]);
   const ptrdiff_t step = v->h > 1 ? v->stride : 0;
-  const ptrdiff_t ahead = wide ? 0 : rows_ahead(v, row, n);
+  const ptrdiff_t ahead = wide ? 0 : orr_rows_ahead(v, row, n);
   __m256 j = _mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7);
   for (int at = 0; at < n; at += 8, j = _mm256_add_ps(j, _mm256_set1_ps(8.0f))) {
     __m256 r = _mm256_div_ps(one, _mm256_fmadd_ps(m6, j, w0));

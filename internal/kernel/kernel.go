@@ -56,22 +56,32 @@ type Job struct {
 	LowX, LowY, SpanX, SpanY float64
 	// Lighting is sigmoid((logit(x)+LightOffset)*LightGain); 0 and 1 leave the picture alone.
 	LightOffset, LightGain float64
-	Scale, Shift           [3]float32 // x*Scale+Shift per channel, after everything else
+	// Quick takes 15 bits of precision, and up to 1/255 of error in the lighting, for more speed.
+	Quick        bool
+	Scale, Shift [3]float32 // x*Scale+Shift per channel, after everything else
 }
 
-// HasAVX2 reports whether this machine runs the AVX2 form.
-func HasAVX2() bool { return C.orr_has_avx2() != 0 }
+// Form is one of the ways the kernels are compiled; their results are within 1/255 of each other.
+type Form int32
+
+// The forms, in rising order. AVX512 has a way of its own for jobs with Quick.
+const (
+	Scalar Form = C.ORR_SCALAR
+	AVX2   Form = C.ORR_AVX2
+	AVX512 Form = C.ORR_AVX512
+)
+
+func (f Form) String() string { return [...]string{"scalar", "avx2", "avx512"}[f] }
+
+// Best is the highest form that this machine runs.
+func Best() Form { return Form(C.orr_best_form()) }
 
 // Worker holds the scratch memory of one thread at a time.
 type Worker struct{ c *C.orr_worker }
 
-// NewWorker makes a worker; scalar keeps it from using AVX2. Close frees it.
-func NewWorker(scalar bool) (*Worker, error) {
-	flag := C.int(0)
-	if scalar {
-		flag = 1
-	}
-	c := C.orr_worker_new(flag)
+// NewWorker makes a worker that uses no higher form than the given one. Close frees it.
+func NewWorker(form Form) (*Worker, error) {
+	c := C.orr_worker_new(C.int(form))
 	if c == nil {
 		return nil, errors.New("kernel: no memory for a worker")
 	}
@@ -166,6 +176,9 @@ func (j *Job) c() C.orr_job {
 		out_w: C.int32_t(j.OutW), out_h: C.int32_t(j.OutH), layout: C.int32_t(j.Layout), dtype: C.int32_t(j.Dtype),
 		low_x: C.float(j.LowX), low_y: C.float(j.LowY), span_x: C.float(j.SpanX), span_y: C.float(j.SpanY),
 		light_offset: C.float(j.LightOffset), light_gain: C.float(j.LightGain),
+	}
+	if j.Quick {
+		c.quick = 1
 	}
 	for i, v := range j.Homography {
 		c.homography[i] = C.float(v)

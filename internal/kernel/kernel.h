@@ -15,6 +15,8 @@ enum { ORR_F32 = 0, ORR_BF16 = 1, ORR_U8 = 2 };
 enum { ORR_NCHW = 0, ORR_NHWC = 1 };
 // The filters of the resize, Pillow's BILINEAR and BICUBIC.
 enum { ORR_BILINEAR = 0, ORR_BICUBIC = 1 };
+// The forms of the kernels, in rising order.
+enum { ORR_SCALAR = 0, ORR_AVX2 = 1, ORR_AVX512 = 2 };
 enum { ORR_OK = 0, ORR_NO_MEMORY = 1, ORR_BAD_JOB = 2 };
 
 // orr_job says what happens to one picture. All sizes are in pixels.
@@ -35,18 +37,20 @@ typedef struct {
   float low_x, low_y, span_x, span_y;
   // Lighting: sigmoid((logit(x) + offset) * gain); skipped when offset is 0 and gain is 1.
   float light_offset, light_gain;
+  // Not 0: 15 bits of precision and 1/255 of error in the lighting are enough.
+  int32_t quick;
   // Normalise: x * scale + shift per channel.
   float scale[3], shift[3];
 } orr_job;
 
 typedef struct orr_worker orr_worker;
 
-// orr_worker_new makes the scratch memory of one thread; NULL when there is none. scalar != 0 keeps
-// it from using AVX2.
-orr_worker *orr_worker_new(int scalar);
+// orr_worker_new makes the scratch memory of one thread, which uses no higher form than the given one;
+// NULL when there is no memory.
+orr_worker *orr_worker_new(int form);
 void orr_worker_free(orr_worker *w);
-// orr_has_avx2 is 1 when this machine runs the AVX2 form.
-int orr_has_avx2(void);
+// orr_best_form is the highest form that this machine runs.
+int orr_best_form(void);
 
 // orr_run makes one sample. pix is width*height RGBX pixels followed by at least 64 readable bytes.
 // out holds 3*out_w*out_h elements of the job's dtype.

@@ -75,6 +75,9 @@ typedef struct {
   void (*interleave)(const float *planes, int pitch, int n, float *out);
 } orr_ops;
 
+// orr_rows_ahead is how many bytes further a row some way below reads, for prefetching.
+ptrdiff_t orr_rows_ahead(const orr_view *v, int row, int n);
+
 extern const orr_ops orr_scalar_ops;
 #if defined(__x86_64__)
 extern const orr_ops orr_avx2_ops;

@@ -13,8 +13,12 @@ typedef struct {
   size_t n;
 } orr_buffer;
 
+struct orr_quick;
+
 struct orr_worker {
   const orr_ops *ops;
+  // A finished row in one go (quick.h); NULL where the processor cannot.
+  void (*quick)(const struct orr_quick *q, int row, int n, void *out);
   int grouped;
   orr_taps across, down;
   orr_windows columns, rows;
