@@ -76,7 +76,7 @@ func TestCheck(t *testing.T) {
 
 func TestAFailedRow(t *testing.T) {
 	s := &session{Options: tiny(), device: "cpu", meter: &meter{}, report: &Report{}}
-	err := s.measure(t.Context(), job{work: Train, input: Synthetic, recipe: s.Recipes[0], repeat: func() (pass, error) { return pass{}, errors.New("out of memory") }})
+	err := s.measure(t.Context(), []job{{work: Train, input: Synthetic, recipe: s.Recipes[0], repeat: func() (pass, error) { return pass{}, errors.New("out of memory") }}})
 	if err != nil || len(s.report.Rows) != 1 || s.report.Rows[0].Error != "out of memory" || s.report.Failed() != 1 {
 		t.Errorf("%v, rows %+v", err, s.report.Rows)
 	}

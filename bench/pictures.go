@@ -17,8 +17,9 @@ import (
 )
 
 // onPictures measures a recipe's rows on the set: the loader alone, if that is
-// wanted, training and predicting, each from the files and from decoded pictures.
-func (s *session) onPictures(ctx context.Context, recipe trainer.Recipe, summary *models.Summary, loader bool) (err error) {
+// wanted, training and predicting, each from the files and from decoded pictures;
+// and after them the synthetic ones.
+func (s *session) onPictures(ctx context.Context, recipe trainer.Recipe, summary *models.Summary, loader bool, synthetic []job) (err error) {
 	store, closeStore, err := s.newStore(recipe)
 	if err != nil {
 		return err
@@ -58,12 +59,7 @@ func (s *session) onPictures(ctx context.Context, recipe trainer.Recipe, summary
 		j.summary = summary
 		jobs = append(jobs, j)
 	}
-	for _, j := range jobs {
-		if err := s.measure(ctx, j); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.measure(ctx, append(jobs, synthetic...))
 }
 
 // newStore opens an empty store of the set's decoded pictures, and gives what

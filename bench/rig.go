@@ -188,16 +188,14 @@ func (s *session) onRig(ctx context.Context, work, input string, recipe trainer.
 	}
 }
 
-// onSynthetic measures training and predicting on random pictures.
-func (s *session) onSynthetic(ctx context.Context, recipe trainer.Recipe, summary *models.Summary, classes int) error {
+// onSynthetic are the jobs of training and predicting on random pictures.
+func (s *session) onSynthetic(ctx context.Context, recipe trainer.Recipe, summary *models.Summary, classes int) (jobs []job) {
 	for _, work := range []string{Train, Predict} {
 		j := s.onRig(ctx, work, Synthetic, recipe, classes, nil)
 		j.summary = s.floorOf(work, recipe, summary)
-		if err := s.measure(ctx, j); err != nil {
-			return err
-		}
+		jobs = append(jobs, j)
 	}
-	return nil
+	return jobs
 }
 
 // floorOf is the summary that a work's floor comes from: none where stages are

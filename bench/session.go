@@ -53,18 +53,19 @@ func (s *session) onDevice(ctx context.Context, device string, first bool) error
 		if err != nil {
 			return err
 		}
-		if s.Set != nil {
-			for _, recipe.Pixels = range s.Pixels {
-				if err := s.onPictures(ctx, recipe, summary, first && !loaded[recipe.BatchSize]); err != nil {
-					return err
-				}
+		for i := range s.Pixels {
+			recipe.Pixels = s.Pixels[i]
+			jobs := s.onSynthetic(ctx, recipe, summary, classes)
+			if s.Set != nil {
+				err = s.onPictures(ctx, recipe, summary, first && !loaded[recipe.BatchSize], jobs)
+			} else if i == 0 {
+				err = s.measure(ctx, jobs)
 			}
-			loaded[recipe.BatchSize] = true
+			if err != nil {
+				return err
+			}
 		}
-		recipe.Pixels = s.Pixels[0]
-		if err := s.onSynthetic(ctx, recipe, summary, classes); err != nil {
-			return err
-		}
+		loaded[recipe.BatchSize] = true
 	}
 	// Once more, for what else the machine did may have been at the ceilings' cost.
 	if err := s.measureCeilings(recipes[0]); err != nil {
@@ -137,46 +138,57 @@ type job struct {
 	summary     *models.Summary                         // nil: no floor
 }
 
-// measure adds a job's row to the report. It gives an error only once ctx has ended.
-func (s *session) measure(ctx context.Context, j job) error {
-	row := Row{
-		Work: j.work, Input: j.input, Pixels: j.recipe.Pixels, Device: s.device, Model: j.recipe.Model, BatchSize: j.recipe.BatchSize,
-		began: time.Now(),
+// measure adds the jobs' rows to the report. Their repeats are taken in turns, so that a machine that is slower for a
+// while is slower for all of them, and their ratios hold. It gives an error only once ctx has ended.
+func (s *session) measure(ctx context.Context, jobs []job) error {
+	rows, failed := make([]Row, len(jobs)), make([]error, len(jobs))
+	passes := make([][]pass, len(jobs))
+	for range s.Repeats {
+		for i, j := range jobs {
+			if rows[i].began.IsZero() {
+				rows[i].began = time.Now()
+			}
+			if failed[i] != nil {
+				continue
+			}
+			p, err := j.repeat()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			passes[i], failed[i] = append(passes[i], p), err
+		}
 	}
-	if j.work == Data {
-		row.Device = "cpu"
+	for i, j := range jobs {
+		row := &rows[i]
+		row.Work, row.Input, row.Pixels, row.Device = j.work, j.input, j.recipe.Pixels, s.device
+		row.Model, row.BatchSize = j.recipe.Model, j.recipe.BatchSize
+		if j.work == Data {
+			row.Device = "cpu"
+		}
+		head := *row
+		err := failed[i]
+		if err == nil {
+			err = s.fill(row, j, passes[i])
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		log := s.Log.With("work", row.Work, "input", row.Input, "pixels", row.Pixels, "device", row.Device, "model", row.Model, "batch", row.BatchSize)
+		if err != nil {
+			*row = head
+			row.Error, row.Repeats = err.Error(), []float64{}
+			log.Warn("not measured", "reason", err)
+		} else {
+			log.Info("measured", "images_per_second", int(row.ImagesPerSecond+0.5))
+		}
+		row.ended = time.Now()
 	}
-	head := row
-	err := s.fill(ctx, &row, j)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	log := s.Log.With("work", row.Work, "input", row.Input, "pixels", row.Pixels, "device", row.Device, "model", row.Model, "batch", row.BatchSize)
-	if err != nil {
-		row = head
-		row.Error, row.Repeats = err.Error(), []float64{}
-		log.Warn("not measured", "reason", err)
-	} else {
-		log.Info("measured", "images_per_second", int(row.ImagesPerSecond+0.5))
-	}
-	row.ended = time.Now()
-	s.report.Rows = append(s.report.Rows, row)
+	s.report.Rows = append(s.report.Rows, rows...)
 	return nil
 }
 
-// fill measures a row's figures.
-func (s *session) fill(ctx context.Context, row *Row, j job) error {
-	var passes []pass
-	for range s.Repeats {
-		p, err := j.repeat()
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		passes = append(passes, p)
-	}
+// fill works out a row's figures from its repeats.
+func (s *session) fill(row *Row, j job, passes []pass) error {
 	row.sumUp(passes)
 	epoch := s.epochImages(j.recipe.BatchSize)
 	row.Energy = energyOf(passes, epoch, s.meter.source)

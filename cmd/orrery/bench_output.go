@@ -222,10 +222,7 @@ func benchPlot(r *bench.Report) report.BarPlot {
 		if row.Error != "" {
 			continue
 		}
-		name := []string{row.Device, row.Model, fmt.Sprint(row.BatchSize), row.Work, row.Input}
-		if row.Input != bench.Synthetic {
-			name = append(name, row.Pixels)
-		}
+		name := []string{row.Device, row.Model, fmt.Sprint(row.BatchSize), row.Work, row.Input, row.Pixels}
 		p.Bars = append(p.Bars, report.Bar{
 			Name: strings.Join(name, " "), Value: row.ImagesPerSecond, Text: fmt.Sprintf("%.0f", row.ImagesPerSecond), Color: slices.Index([]string{bench.Data, bench.Train, bench.Predict}, row.Work),
 		})
