@@ -214,21 +214,33 @@ func (it *Iterator) take() *task {
 		if it.finished() {
 			return nil
 		}
-		if it.size() > 0 {
-			switch b, err := it.l.buffers.get(); {
-			case err != nil:
-				it.end = err
-				it.wake.Broadcast()
-				return nil
-			case b != nil:
-				it.plan(b)
-				it.wake.Broadcast()
-				continue
-			}
+		if it.extend() {
+			continue
+		}
+		if it.end != nil {
+			return nil
 		}
 		it.wake.Wait()
 	}
 	return nil
+}
+
+// extend plans one more batch, if pictures and a buffer are left for it.
+func (it *Iterator) extend() bool {
+	if it.size() == 0 {
+		return false
+	}
+	b, err := it.l.buffers.get()
+	if err != nil {
+		it.end = err
+		it.wake.Broadcast()
+	}
+	if b == nil {
+		return false
+	}
+	it.plan(b)
+	it.wake.Broadcast()
+	return true
 }
 
 // plan draws the random numbers of the next batch.
@@ -356,7 +368,7 @@ func (it *Iterator) work() {
 // help makes a sample of the batch that is waited for, on the caller's thread; it tells whether there was
 // one to make. The caller holds the lock, and does again after it.
 func (it *Iterator) help() bool {
-	if !it.l.options.GiveWay || it.end != nil || len(it.plans) == 0 {
+	if !it.l.options.GiveWay || it.end != nil || (len(it.plans) == 0 && !it.extend()) {
 		return false
 	}
 	t := it.plans[0].take()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	torch "github.com/wangkuiyi/gotorch"
@@ -21,6 +22,8 @@ type Options struct {
 	Recipes    []trainer.Recipe
 	BatchSizes []int
 	Pixels     []string // exact, fast
+	// Works are what is measured, of Data, Train and Predict; empty: all.
+	Works []string
 	// Devices are cpu or cuda:N; empty: the CPU, and the first GPU that libtorch sees.
 	Devices []string
 	// Set is the pictures; nil measures synthetic ones alone.
@@ -68,6 +71,13 @@ func (o *Options) Check() error {
 		return fmt.Errorf("repeats is %d; it must be at least 1", o.Repeats)
 	case len(o.Recipes) == 0 || len(o.BatchSizes) == 0 || len(o.Pixels) == 0:
 		return errors.New("there is no network, batch size or kind of pixels to measure")
+	case o.Set == nil && len(o.Works) == 1 && o.Works[0] == Data:
+		return errors.New("work is data alone, but there are no pictures to load; give DATA")
+	}
+	for _, work := range o.Works {
+		if !slices.Contains([]string{Data, Train, Predict}, work) {
+			return fmt.Errorf("work is %q; it must be some of data, train, predict", work)
+		}
 	}
 	for _, r := range o.combinations() {
 		if err := r.Validate(); err != nil {
@@ -79,6 +89,9 @@ func (o *Options) Check() error {
 	}
 	return nil
 }
+
+// wants tells whether a work is measured.
+func (o *Options) wants(work string) bool { return len(o.Works) == 0 || slices.Contains(o.Works, work) }
 
 // combinations are one recipe for each network and batch size.
 func (o *Options) combinations() []trainer.Recipe {

@@ -74,6 +74,26 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestWorks(t *testing.T) {
+	o := tiny()
+	o.Works = []string{Predict}
+	report, err := Run(t.Context(), o)
+	if err != nil || len(report.Rows) == 0 {
+		t.Fatalf("%v, %+v", err, report)
+	}
+	for _, row := range report.Rows {
+		if row.Work != Predict {
+			t.Errorf("a row of %s", row.Work)
+		}
+	}
+	for word, works := range map[string][]string{"give DATA": {Data}, `"trian"`: {"trian"}} {
+		o.Works = works
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("works %q: want a line with %q, got %v", works, word, err)
+		}
+	}
+}
+
 func TestAFailedRow(t *testing.T) {
 	s := &session{Options: tiny(), device: "cpu", meter: &meter{}, report: &Report{}}
 	err := s.measure(t.Context(), []job{{work: Train, input: Synthetic, recipe: s.Recipes[0], repeat: func() (pass, error) { return pass{}, errors.New("out of memory") }}})

@@ -141,6 +141,7 @@ type job struct {
 // measure adds the jobs' rows to the report. Their repeats are taken in turns, so that a machine that is slower for a
 // while is slower for all of them, and their ratios hold. It gives an error only once ctx has ended.
 func (s *session) measure(ctx context.Context, jobs []job) error {
+	jobs = slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return !s.wants(j.work) })
 	rows, failed := make([]Row, len(jobs)), make([]error, len(jobs))
 	passes := make([][]pass, len(jobs))
 	for range s.Repeats {

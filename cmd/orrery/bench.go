@@ -20,6 +20,7 @@ func benchCommand() *cli.Command {
 		Usage:     "measure the loader, training and predicting on each device, with floors and costs",
 		ArgsUsage: "[DATA]",
 		Flags: append(benchRecipeFlags(),
+			&cli.GenericFlag{Name: "work", Usage: "what is measured: some of data (the loader alone), train, predict", Value: newList(bench.Data, bench.Train, bench.Predict)},
 			&cli.IntFlag{Name: "steps", Usage: "timed steps of each repeat", Value: 20},
 			&cli.IntFlag{Name: "warmup", Usage: "steps before them that are not timed", DefaultText: "3 on the CPU, 10 on a GPU"},
 			&cli.IntFlag{Name: "repeats", Usage: "repeats of each row", Value: 3},
@@ -113,6 +114,7 @@ func benchOptions(c *cli.Context) (o bench.Options, err error) {
 			return o, usagef("warmup is %d; it must be 0 or more", o.WarmUp)
 		}
 	}
+	o.Works = c.Generic("work").(*listValue[string]).all
 	if c.IsSet("pixels") {
 		o.Pixels = []string{first.Pixels}
 	}

@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
-"""Training batches a second of other loaders, beside those of `orrery bench FOLDER --json`.
+"""Training batches a second of other loaders and of Orrery's, in turns in one run.
 
-    bin/orrery bench FOLDER -b 64 --steps 60 --json > orrery.json
-    python scripts/peers/data_peers.py FOLDER --orrery orrery.json --peers fastai torchvision dali ffcv
+    python scripts/peers/data_peers.py FOLDER --rounds 3 --peers fastai torchvision dali ffcv --out bench/results/DATE-data-peers
 
-Prints one JSON object: a row for each peer and the ratios of Orrery's data rows to it. fastai runs the article's whole
-pipeline; torchvision and DALI the nearest of what they have (DALI has no perspective); FFCV, from its own store of the
-JPEG files, only a random resized crop and a flip. DALI (nvidia-dali-cuda120) and FFCV (ffcv, which needs
-libopencv-dev and a compiler) are not in the peers' environment: a peer that cannot be imported is left out, by name.
+Every round takes each peer and Orrery once, each in a process of its own; a ratio is the median of the rounds'. fastai runs
+the article's whole pipeline; torchvision and DALI the nearest of what they have (DALI has no perspective, and rotates
+about black); FFCV, from its own store of the JPEG files, only a random resized crop and a flip, beside which Orrery runs the
+same two. DALI (nvidia-dali-cuda130) and FFCV (ffcv, which needs libopencv-dev and a compiler) are not in the peers'
+environment: a peer that cannot be imported is left out, by name. Orrery runs through scripts/setup/env.sh.
 """
 import argparse
 import json
 import os
+import pathlib
+import platform
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# FFCV's pipeline as a recipe of ours.
+CROP_AND_FLIP = "size: 200\npixels: fast\ntransforms:\n  - random_resized_crop: {size: 200, min_scale: 0.08, max_scale: 1}\n  - flip\n"
 
 
 def rate(batches, count, size):
@@ -34,7 +42,7 @@ def fastai(folder, size, count, workers):
     loaders = ImageDataLoaders.from_folder(
         folder, valid_pct=0.2, seed=42, item_tfms=Resize(460), bs=size, num_workers=workers, device="cpu",
         batch_tfms=aug_transforms(size=200, max_rotate=20, max_zoom=1.2))
-    return rate(loaders.train, min(count, 20), size)
+    return rate(loaders.train, min(count, len(loaders.train) - 2), size)
 
 
 def torchvision(folder, size, count, workers):
@@ -48,7 +56,7 @@ def torchvision(folder, size, count, workers):
         v2.ToDtype(torch.float32, scale=True)])
     loader = torch.utils.data.DataLoader(
         datasets.ImageFolder(folder, transforms), batch_size=size, shuffle=True, drop_last=True, num_workers=workers)
-    return rate(loader, min(count, 20), size)
+    return rate(loader, min(count, len(loader) - 2), size)
 
 
 def dali(folder, size, count, workers):
@@ -99,30 +107,78 @@ def ffcv(folder, size, count, workers):
 PEERS = {"fastai": fastai, "torchvision": torchvision, "dali": dali, "ffcv": ffcv}
 
 
+def run(command):
+    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def orrery(args, recipe=None):
+    """Images a second of Orrery's loader by "input pixels"."""
+    command = [ROOT / "scripts/setup/env.sh", args.orrery, "bench", args.folder, "--work", "data", "-b", args.batch_size,
+               "--steps", args.batches, "--workers", args.workers, "--json"]
+    rows = json.loads(run(command + (["-c", recipe, "--pixels", "fast"] if recipe else [])))["rows"]
+    return {f"{r['input']} {r['pixels']}": r["images_per_second"] for r in rows}
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
+
+
+def markdown(result):
+    m = statistics.median
+    lines = [f"# Loaders on {result['folder']}, images a second, in turns", "",
+             f"{result['date']}, {result['machine']['cpu']}, {result['workers']} workers, batches of {result['batch_size']}, "
+             f"{result['rounds']} rounds; medians, and the medians of the rounds' ratios (least-greatest).", "",
+             f"Command: `{result['command']}`.", "", "| peer | its images/s | Orrery's work | Orrery's images/s | ratio |", "|---|---|---|---|---|"]
+    for name, peer in result["peers"].items():
+        ours = result["crop_and_flip"] if name == "ffcv" else result["article"]
+        for work in ours[0]:
+            ratios = [o[work] / p for o, p in zip(ours, peer)]
+            lines.append(f"| {name} | {m(peer):.0f} | {work} | {m([o[work] for o in ours]):.0f} | {m(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f}) |")
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
-    parser.add_argument("--orrery", help="what `orrery bench FOLDER --json` printed")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
+    parser.add_argument("--orrery", default=ROOT / "bin" / "orrery")
     parser.add_argument("-b", "--batch-size", type=int, default=64)
-    parser.add_argument("--batches", type=int, default=25)
+    parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", help="path of the results, without ending")
+    parser.add_argument("--date", default=time.strftime("%Y-%m-%d"))
+    parser.add_argument("--one", choices=PEERS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    ours = {}
-    if args.orrery:
-        with open(args.orrery) as f:
-            ours = {f"{r['input']} {r['pixels']}": r["images_per_second"] for r in json.load(f)["rows"] if r["work"] == "data"}
-    rows = []
-    for name in args.peers:
-        try:
-            speed = PEERS[name](args.folder, args.batch_size, args.batches, args.workers)
-        except ImportError as e:
-            print(f"{name} is left out: {e}", file=sys.stderr)
-            continue
-        rows.append({"peer": name, "workers": args.workers, "images_per_second": round(speed, 1),
-                     "ratios": {k: round(v / speed, 1) for k, v in ours.items()}})
-        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    print(json.dumps({"orrery": ours, "peers": rows}, indent=1))
+    if args.one:
+        print(json.dumps(PEERS[args.one](args.folder, args.batch_size, args.batches, args.workers)))
+        return
+    peers, article, crop_and_flip = {name: [] for name in args.peers}, [], []
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as recipe:
+        recipe.write(CROP_AND_FLIP)
+        recipe.flush()
+        for _ in range(args.rounds):
+            article.append(orrery(args))
+            if "ffcv" in peers:
+                crop_and_flip.append(orrery(args, recipe.name))
+            for name in list(peers):
+                try:
+                    printed = run([sys.executable, __file__, args.folder, "--one", name, "-b", args.batch_size,
+                                   "--batches", args.batches, "--workers", args.workers])
+                    peers[name].append(float(printed.split()[-1]))
+                except subprocess.CalledProcessError:
+                    print(f"{name} is left out: it failed, see above", file=sys.stderr)
+                    del peers[name]
+            print(article[-1], crop_and_flip[-1:], {k: v[-1] for k, v in peers.items()}, file=sys.stderr, flush=True)
+    name = pathlib.Path(args.folder).name
+    result = dict(date=args.date, machine=machine(), folder=name, batch_size=args.batch_size, workers=args.workers, rounds=args.rounds,
+                  command=f"scripts/peers/data_peers.py {name} --rounds {args.rounds} --peers {' '.join(args.peers)}",
+                  article=article, crop_and_flip=crop_and_flip, peers=peers)
+    if args.out:
+        pathlib.Path(args.out).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+        pathlib.Path(args.out).with_suffix(".md").write_text(markdown(result))
+    print(markdown(result))
 
 
 if __name__ == "__main__":
