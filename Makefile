@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help
 help: ## this list
 	@echo "make TARGET [TORCH=$(LIBTORCH_NEWEST)], where TARGET is one of"
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' Makefile | expand -t 16
 
 .PHONY: setup setup-test
 setup: ## get what a build needs: compilers, Go, libtorch
@@ -56,16 +56,20 @@ bench: build ## how fast each device trains, with floors and costs; what a call 
 	@$(env) bin/orrery bench
 	@cd gotorch && ../$(env) go test -buildvcs=false -run '^$$' -bench . .
 
-.PHONY: race asan leaks fuzz torture
+.PHONY: race asan leaks no-avx2 fuzz torture
 race: setup-test native ## every test with Go's race detector
 	@$(env) scripts/check/test.sh -race
 
-asan: setup-test ## gotorch's tests with AddressSanitizer in the native library
+asan: setup-test ## gotorch's tests with the native library under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CGT_ASAN=1 $(env) scripts/setup/native.sh
 	@CGT_ASAN=1 $(env) scripts/check/asan.sh
 
 leaks: setup-test native ## gotorch's tests with every live tensor listed: one that outlives them fails
 	@cd gotorch && ../$(env) go test -buildvcs=false -count=1 -tags leaks ./...
+
+no-avx2: build ## a few steps of training on an emulated CPU without AVX (installs qemu-user)
+	@scripts/setup/system.sh emulator
+	@$(env) scripts/check/no_avx2.sh
 
 fuzz: setup-test native ## every fuzz test, FUZZTIME=30s each
 	@$(env) scripts/check/fuzz.sh $(FUZZTIME)

@@ -71,8 +71,6 @@ func (o *Options) Check() error {
 		return fmt.Errorf("repeats is %d; it must be at least 1", o.Repeats)
 	case len(o.Recipes) == 0 || len(o.BatchSizes) == 0 || len(o.Pixels) == 0:
 		return errors.New("there is no network, batch size or kind of pixels to measure")
-	case o.Set == nil && len(o.Works) == 1 && o.Works[0] == Data:
-		return errors.New("work is data alone, but there are no pictures to load; give DATA")
 	}
 	for _, work := range o.Works {
 		if !slices.Contains([]string{Data, Train, Predict}, work) {
@@ -129,6 +127,9 @@ func (o *Options) epochImages(batch int) int {
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := o.Check(); err != nil {
 		return nil, err
+	}
+	if o.Set == nil && !o.wants(Train) && !o.wants(Predict) {
+		return nil, errors.New("work is data alone, but there are no pictures to load; give DATA")
 	}
 	if err := torch.LoadLibrary(); err != nil {
 		return nil, err

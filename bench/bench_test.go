@@ -88,7 +88,7 @@ func TestWorks(t *testing.T) {
 	}
 	for word, works := range map[string][]string{"give DATA": {Data}, `"trian"`: {"trian"}} {
 		o.Works = works
-		if err := o.Check(); err == nil || !strings.Contains(err.Error(), word) {
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("works %q: want a line with %q, got %v", works, word, err)
 		}
 	}

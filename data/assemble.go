@@ -134,11 +134,23 @@ func decodeEntry(p *Picture, f files, path string, o DecodeOptions) error {
 	if r, ok := f.(rawPixels); ok {
 		return scaledTo(p, o.ShortSide, func(p *Picture) error { return r.picture(p, path) })
 	}
-	b, err := f.read(path)
+	b, err := readFor(p, f, path)
 	if err != nil {
 		return err
 	}
 	return DecodeInto(p, b, o)
+}
+
+// readFor reads a file that becomes p, into its room where it has one.
+func readFor(p *Picture, f files, path string) (b []byte, err error) {
+	again, ok := f.(refilled)
+	if !ok || p.room == nil {
+		return f.read(path)
+	}
+	if b, err = again.readInto(p.room.file, path); err == nil {
+		p.room.file = b
+	}
+	return b, err
 }
 
 func header(f files, path string, maxPixels int) (Header, error) {

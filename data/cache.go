@@ -115,6 +115,9 @@ func (d *Dataset) Borrow(i int, scratch *Picture) (*Picture, error) {
 	if scratch == nil {
 		return d.Picture(i)
 	}
+	if scratch.room == nil {
+		scratch.room = &room{}
+	}
 	if err := d.PictureInto(scratch, i); err != nil {
 		return nil, err
 	}

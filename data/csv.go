@@ -27,9 +27,11 @@ func (c csvFiles) open(path string) (file, error) {
 	return f.open(p)
 }
 
-func (c csvFiles) read(path string) ([]byte, error) {
+func (c csvFiles) read(path string) ([]byte, error) { return c.readInto(nil, path) }
+
+func (c csvFiles) readInto(b []byte, path string) ([]byte, error) {
 	f, p := c.folder(path)
-	return f.read(p)
+	return f.readInto(b, p)
 }
 
 func (c csvFiles) identity(path string) (string, error) {

@@ -39,6 +39,7 @@ type Dataset struct {
 	files     files
 	opts      Options
 	shortSide int // see DecodedAs
+	quick     bool
 }
 
 // Options says how Open reads.
@@ -68,7 +69,7 @@ func (o Options) withDefaults() Options {
 
 // DecodeOptions returns what Picture decodes with.
 func (d *Dataset) DecodeOptions() DecodeOptions {
-	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide}
+	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide, Quick: d.quick}
 }
 
 // DecodedAs returns the same set with its pictures decoded with these options,
@@ -76,7 +77,7 @@ func (d *Dataset) DecodeOptions() DecodeOptions {
 // the one to be closed.
 func (d *Dataset) DecodedAs(o DecodeOptions) *Dataset {
 	view := *d
-	view.shortSide, view.opts.IgnoreOrientation = o.ShortSide, o.IgnoreOrientation
+	view.shortSide, view.quick, view.opts.IgnoreOrientation = o.ShortSide, o.Quick, o.IgnoreOrientation
 	return &view
 }
 

@@ -23,11 +23,15 @@ type DecodeOptions struct {
 	// larger pictures is scaled. A large JPEG is then decoded at 1/2, 1/4 or 1/8
 	// of its size, which is several times faster and not what fastai computes.
 	ShortSide int
+
+	// Quick repeats the colour samples of a JPEG that has fewer of them than pixels,
+	// where other decoders interpolate, and transforms its blocks with fewer bits.
+	Quick bool
 }
 
 // decoderVersion changes whenever the same file may decode to other pixels,
 // so that a store of decoded pictures knows what it holds.
-const decoderVersion = 1
+const decoderVersion = 2
 
 // Decode decodes a picture file: JPEG, PNG, GIF (first frame), WebP (first
 // frame), BMP or TIFF, told by its content. Alpha is dropped, 16 bits become
@@ -93,7 +97,7 @@ func decodeAs(p *Picture, b []byte, h Header, o DecodeOptions) error {
 // Go get their panics turned into errors: a picture is data, not code.
 func decodeStored(p *Picture, b []byte, h Header, o DecodeOptions) (err error) {
 	if h.Format == "jpeg" {
-		return decodeJPEG(p, b, h, h.shrink(o))
+		return decodeJPEG(p, b, h, h.shrink(o), o.Quick)
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -140,9 +144,9 @@ func goDecoderError(format string, err error) error {
 	}
 }
 
-func decodeJPEG(p *Picture, b []byte, h Header, shrink int) error {
+func decodeJPEG(p *Picture, b []byte, h Header, shrink int, quick bool) error {
 	p.reset((h.Width+shrink-1)/shrink, (h.Height+shrink-1)/shrink)
-	if err := turbojpeg.Decode(p.Pix, b, p.Width, p.Height, h.ink); err != nil {
+	if err := turbojpeg.Decode(p.Pix, b, p.Width, p.Height, h.ink, quick); err != nil {
 		return err
 	}
 	if h.ink {

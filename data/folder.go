@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -39,7 +40,9 @@ type osFile struct {
 
 func (f osFile) Size() int64 { return f.size }
 
-func (f folder) read(path string) ([]byte, error) {
+func (f folder) read(path string) ([]byte, error) { return f.readInto(nil, path) }
+
+func (f folder) readInto(b []byte, path string) ([]byte, error) {
 	h, err := f.open(path)
 	if err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ func (f folder) read(path string) ([]byte, error) {
 	if h.Size() > maxFileBytes {
 		return nil, fmt.Errorf("the file has %d bytes, more than the limit of %d", h.Size(), int64(maxFileBytes))
 	}
-	b := make([]byte, h.Size())
+	b = slices.Grow(b[:0], int(h.Size()))[:h.Size()]
 	n, err := h.ReadAt(b, 0)
 	if n < len(b) {
 		if err == nil {

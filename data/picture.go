@@ -11,6 +11,15 @@ type Picture struct {
 	// after the last pixel belong to the same allocation, so that kernels may
 	// load wide; cap(Pix) counts them.
 	Pix []uint8
+
+	room *room // of a picture that others are decoded into again and again
+}
+
+// room is memory that decoding one picture after the other needs in between; without it, each makes its own, and the
+// collector is kept busy.
+type room struct {
+	file []byte
+	full Picture // before it is scaled
 }
 
 // Padding is the number of readable bytes after the last pixel of a Picture.
@@ -30,15 +39,15 @@ func (p *Picture) reset(w, h int) {
 	p.Pix = p.Pix[: 4*w*h : cap(p.Pix)]
 }
 
-// Scaled returns the picture with its short side scaled to that many pixels;
-// itself where that is no smaller, or 0.
+// Scaled returns the picture with its short side scaled to that many pixels, as
+// DecodeOptions.ShortSide does; itself where that is no smaller, or 0.
 func (p *Picture) Scaled(short int) (*Picture, error) {
 	w, h := shortSide(p.Width, p.Height, short)
 	if w == p.Width && h == p.Height {
 		return p, nil
 	}
 	scaled := &Picture{}
-	return scaled, Resize(scaled, p, w, h)
+	return scaled, resize(scaled, p, w, h, true)
 }
 
 // String says "384x512".

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/json"
+	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"testing"
 )
@@ -92,6 +94,34 @@ func TestShortSide(t *testing.T) {
 		}
 		if off > 24 {
 			t.Errorf("ShortSide %d: a pixel is off by %d", c.short, off)
+		}
+	}
+}
+
+// TestQuickResize holds the 15-bit way against Pillow's arithmetic: no value is further off than one level, larger and
+// smaller, and white stays white.
+func TestQuickResize(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, c := range [][4]int{{384, 512, 256, 341}, {512, 384, 341, 256}, {1000, 31, 97, 31}, {40, 40, 256, 256}, {700, 500, 7, 5}, {33, 1, 16, 1}} {
+		src, want, got := &Picture{}, &Picture{}, &Picture{}
+		src.reset(c[0], c[1])
+		for i := range src.Pix {
+			src.Pix[i] = uint8(r.Uint32())
+		}
+		for i := 0; i < len(src.Pix)/2; i += 4 {
+			src.Pix[i] = 255 // half of the picture is all red
+		}
+		if err := errors.Join(resize(want, src, c[2], c[3], false), resize(got, src, c[2], c[3], true)); err != nil {
+			t.Fatal(err)
+		}
+		worst := 0
+		for i := range want.Pix {
+			if i%4 != 3 {
+				worst = max(worst, int(want.Pix[i])-int(got.Pix[i]), int(got.Pix[i])-int(want.Pix[i]))
+			}
+		}
+		if worst > 1 {
+			t.Errorf("%v: %d levels off", c, worst)
 		}
 	}
 }

@@ -24,6 +24,11 @@ type files interface {
 	close() error
 }
 
+// refilled is a source of files that can be read into memory used before, which grows where it is too small.
+type refilled interface {
+	readInto(b []byte, path string) ([]byte, error)
+}
+
 // rawPixels is a source whose entries are pixels already, not picture files.
 type rawPixels interface {
 	header(path string) Header

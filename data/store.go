@@ -97,6 +97,7 @@ type storeInfo struct {
 	Source            string `json:"source"`
 	ShortSide         int    `json:"short_side"`
 	IgnoreOrientation bool   `json:"ignore_orientation"`
+	Quick             bool   `json:"quick"`
 	DecoderVersion    int    `json:"decoder_version"`
 }
 
@@ -121,7 +122,7 @@ func OpenStore(d *Dataset, o StoreOptions) (*Store, error) {
 		source = abs
 	}
 	decode := d.DecodeOptions()
-	info := storeInfo{source, decode.ShortSide, decode.IgnoreOrientation, decoderVersion}
+	info := storeInfo{source, decode.ShortSide, decode.IgnoreOrientation, decode.Quick, decoderVersion}
 	text, err := json.MarshalIndent(info, "", " ")
 	if err != nil {
 		return nil, err
@@ -341,14 +342,12 @@ func (s *Store) Borrow(i int, scratch *Picture) (*Picture, error) {
 		return p, nil
 	}
 	s.misses.Add(1)
-	if scratch == nil {
-		scratch = &Picture{}
-	}
-	if err := s.d.PictureInto(scratch, i); err != nil {
+	p, err := s.d.Borrow(i, scratch)
+	if err != nil {
 		return nil, err
 	}
-	s.offer(i, scratch)
-	return scratch, nil
+	s.offer(i, p)
+	return p, nil
 }
 
 // find returns picture i from the files, or nil.

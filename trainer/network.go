@@ -114,14 +114,21 @@ func useCPU(r Recipe, w *World) error {
 		// Timings differ from process to process, and with them who would take part in which collective.
 		r.Kernels = "own"
 	}
-	choices := ""
-	if cache, err := os.UserCacheDir(); err == nil {
-		choices = filepath.Join(cache, "orrery", "kernels")
-		if err := os.MkdirAll(filepath.Dir(choices), 0o755); err != nil {
-			choices = "" // timed anew in each process
-		}
+	choices := KernelChoiceFile()
+	if choices != "" && os.MkdirAll(filepath.Dir(choices), 0o755) != nil {
+		choices = "" // timed anew in each process
 	}
 	return torch.SetKernels(r.Kernels, choices)
+}
+
+// KernelChoiceFile is the file in the user's cache that remembers what "auto" found out about kernels; "" where there
+// is no such folder.
+func KernelChoiceFile() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "orrery", "kernels")
 }
 
 // threads is how many libtorch computes with: processes share a machine's cores.

@@ -115,13 +115,13 @@ func (r Recipe) weights(set *data.Dataset, labels []int64) ([]float64, error) {
 }
 
 // Pictures are the pictures of a set as the recipe has them decoded: whole for
-// exact pixels; for fast ones scaled to a short side a little larger than what
+// exact pixels; for fast ones quickly and scaled to a short side a little larger than what
 // the network sees, which is where the one sampling begins.
 func (r Recipe) Pictures(set *data.Dataset) *data.Dataset { return set.DecodedAs(r.DecodeOptions()) }
 
 // DecodeOptions say how pictures are decoded for the recipe.
 func (r Recipe) DecodeOptions() data.DecodeOptions {
-	return data.DecodeOptions{ShortSide: r.shortSide(), IgnoreOrientation: r.IgnoreOrientation}
+	return data.DecodeOptions{ShortSide: r.shortSide(), IgnoreOrientation: r.IgnoreOrientation, Quick: r.Pixels == "fast"}
 }
 
 // fastShort is the short side of a decoded picture over the network's size in

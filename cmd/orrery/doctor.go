@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	torch "github.com/wangkuiyi/gotorch"
+
+	"github.com/wangkuiyi/orrery/trainer"
 )
 
 func doctorCommand() *cli.Command {
@@ -34,8 +37,11 @@ type diagnosis struct {
 	NoKernels string   `json:"no_cuda_kernels,omitempty"`
 	GPUs      []string `json:"gpus,omitempty"`
 	Threads   int      `json:"threads"` // that libtorch computes with
-	Cache     string   `json:"cache"`   // folder for decoded and downloaded things
-	Trouble   string   `json:"trouble,omitempty"`
+	Kernels   string   `json:"kernels"` // instruction set of our own kernels
+	// Choices are the layers that --kernels auto has timed here: shape, ms with our own, ms with libtorch, the faster.
+	Choices []string `json:"kernel_choices"`
+	Cache   string   `json:"cache"` // folder for decoded and downloaded things
+	Trouble string   `json:"trouble,omitempty"`
 }
 
 func doctor(c *cli.Context) error {
@@ -48,6 +54,9 @@ func doctor(c *cli.Context) error {
 		d.NoCUDA, d.NoKernels = oneLine(errors.New(library.CUDA)), oneLine(errors.New(library.CUDAKernels))
 		if library.GPUs != "" {
 			d.GPUs = strings.Split(library.GPUs, "\n")
+		}
+		if d.Kernels, d.Choices, err = kernelChoices(); err != nil {
+			return err
 		}
 	} else {
 		d.Trouble = oneLine(err)
@@ -64,6 +73,10 @@ func doctor(c *cli.Context) error {
 		return err
 	}
 	fmt.Fprintf(w, "libtorch  %s, %d threads\n", d.Libtorch, d.Threads)
+	fmt.Fprintf(w, "kernels   %s; layers timed by --kernels auto: %d\n", d.Kernels, len(d.Choices))
+	for _, line := range d.Choices {
+		fmt.Fprintf(w, "          %s\n", strings.ReplaceAll(line, "\t", "  "))
+	}
 	if !d.CUDA {
 		fmt.Fprintf(w, "cuda      no GPU to use, training runs on the CPU; %s\n", d.NoCUDA)
 		return nil
@@ -76,4 +89,13 @@ func doctor(c *cli.Context) error {
 		fmt.Fprintf(w, "          own kernels are not in use; %s\n", d.NoKernels)
 	}
 	return nil
+}
+
+// kernelChoices are the instruction set of own kernels and what --kernels auto remembers, a line for each layer.
+func kernelChoices() (instructions string, choices []string, err error) {
+	if err := torch.SetKernels("auto", trainer.KernelChoiceFile()); err != nil {
+		return "", nil, err
+	}
+	lines := strings.Split(torch.KernelChoices(), "\n")
+	return torch.KernelInstructions(), slices.DeleteFunc(lines, func(line string) bool { return line == "" }), nil
 }

@@ -82,9 +82,22 @@ func TestReorder(t *testing.T) {
 }
 
 func TestDoctor(t *testing.T) {
-	d := decode[diagnosis](t, mustSucceed(t, orrery(t, t.TempDir(), "doctor", "--json")).stdout)
-	if d.Cores < 1 || d.Libtorch == "" || d.Trouble != "" {
+	cache := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(cache, "orrery"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// As --kernels auto leaves it: layer, seconds with our kernels, seconds with libtorch's.
+	if err := os.WriteFile(filepath.Join(cache, "orrery", "kernels"), []byte("a layer\t0.002\t0.001\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := command(t, t.TempDir(), "doctor", "--json")
+	c.Env = append(c.Env, "XDG_CACHE_HOME="+cache)
+	d := decode[diagnosis](t, mustSucceed(t, finish(t, c)).stdout)
+	if d.Cores < 1 || d.Libtorch == "" || d.Trouble != "" || d.Kernels == "" {
 		t.Errorf("doctor says %+v", d)
+	}
+	if want := []string{"a layer\t2.000\t1.000\tlibtorch"}; !slices.Equal(d.Choices, want) {
+		t.Errorf("doctor tells choices %q, want %q", d.Choices, want)
 	}
 }
 

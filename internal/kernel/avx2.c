@@ -222,6 +222,19 @@ AVX2 static void down(const uint16_t *const *rows, const int16_t *weight, int n,
   }
 }
 
+AVX2 static void narrow(const uint16_t *words, int n, uint8_t *out) {
+  const __m256i half = _mm256_set1_epi16(64);
+  for (int x = 0; x < n; x += 32) {
+    __m256i a = _mm256_loadu_si256((const __m256i *)(words + x));
+    __m256i b = _mm256_loadu_si256((const __m256i *)(words + x + 16));
+    a = _mm256_srli_epi16(_mm256_add_epi16(a, half), 7);
+    b = _mm256_srli_epi16(_mm256_add_epi16(b, half), 7);
+    // Packing works in halves of 128 bits.
+    __m256i bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+    _mm256_storeu_si256((__m256i *)(out + x), bytes);
+  }
+}
+
 AVX2 static inline __m256 fold(__m256 x, __m256 span, __m256 inverse) {
   x = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
   __m256 n = _mm256_floor_ps(_mm256_mul_ps(x, inverse));
@@ -418,8 +431,8 @@ AVX2 static void interleave(const float *planes, int pitch, int n, float *out) {
   }
 }
 
-const orr_ops orr_avx2_ops = {horizontal, vertical, area,    across, down,      sample,
-                              light,      logit,    sigmoid, affine, interleave};
+const orr_ops orr_avx2_ops = {horizontal, vertical, area,  across,  down,   narrow,
+                              sample,     light,    logit, sigmoid, affine, interleave};
 
 #else
 typedef int orr_not_x86_64;  // An empty translation unit is not C.

@@ -62,6 +62,8 @@ typedef struct {
                  uint16_t *out);
   // Weighted sum of n rows of 15-bit texels, `words` words each (rows padded to 64 bytes).
   void (*down)(const uint16_t *const *rows, const int16_t *weight, int n, int words, uint16_t *out);
+  // 15-bit words to bytes, the nearest (out has 64 bytes of room behind it).
+  void (*narrow)(const uint16_t *words, int n, uint8_t *out);
   // One output row into three planes of n floats in [0, 1] (planes padded to 8).
   void (*sample)(const orr_view *v, int row, int n, float *planes, int pitch);
   // Lighting in place over n floats (padded to 8).

@@ -75,6 +75,10 @@ static void down(const uint16_t *const *rows, const int16_t *weight, int n, int 
   }
 }
 
+static void narrow(const uint16_t *words, int n, uint8_t *out) {
+  for (int i = 0; i < n; i++) out[i] = (uint8_t)((words[i] + 64) >> 7);
+}
+
 static void sample(const orr_view *v, int row, int n, float *planes, int pitch) {
   for (int j = 0; j < n; j++) {
     float rgb[3];
@@ -108,5 +112,5 @@ static void interleave(const float *planes, int pitch, int n, float *out) {
   }
 }
 
-const orr_ops orr_scalar_ops = {horizontal, vertical, area,    across, down,      sample,
-                                light,      logit,    sigmoid, affine, interleave};
+const orr_ops orr_scalar_ops = {horizontal, vertical, area,  across,  down,   narrow,
+                                sample,     light,    logit, sigmoid, affine, interleave};

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the distribution has to give, if it is missing: system.sh build|test|image
+# Installs what the distribution has to give, if it is missing: system.sh build|test|emulator|image
 # Asks for the thing and not for the package, so a compiler from elsewhere serves too.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
@@ -33,6 +33,9 @@ if [ "${1:-build}" = test ]; then
   # Ubuntu's package of that name is a shim for snap, which a container lacks; the page tests say so and skip there.
   need dataset-fashion-mnist test -e /usr/share/datasets/fashion-mnist
   grep -qs '^ID=ubuntu' /etc/os-release || need chromium browser
+fi
+if [ "${1:-}" = emulator ]; then
+  need qemu-user command -v qemu-x86_64
 fi
 if [ "${1:-}" = image ]; then
   need buildah command -v buildah

@@ -57,7 +57,8 @@ var decoders = sync.Pool{New: func() any {
 // without gaps. With ink false these are R, G, B, 255; with ink true they are
 // C, M, Y, K as the file stores them. width and height must be those of the
 // file's frame header, or both of them divided by 2, 4 or 8 and rounded up.
-func Decode(dst, src []byte, width, height int, ink bool) error {
+// quick repeats colour samples where others are interpolated, and transforms with fewer bits.
+func Decode(dst, src []byte, width, height int, ink, quick bool) error {
 	if width <= 0 || height <= 0 || len(dst) < 4*width*height {
 		return fmt.Errorf("a %dx%d picture does not fit in %d bytes", width, height, len(dst))
 	}
@@ -73,9 +74,13 @@ func Decode(dst, src []byte, width, height int, ink bool) error {
 	if ink {
 		format = C.TJPF_CMYK
 	}
+	always := C.int(0)
+	if quick {
+		always = C.TJFLAG_FASTUPSAMPLE | C.TJFLAG_FASTDCT
+	}
 	call := func(flags C.int) (int, string) {
 		rc := C.orrery_tj_decode(d.handle, (*C.uchar)(unsafe.Pointer(&src[0])), C.ulong(len(src)),
-			(*C.uchar)(unsafe.Pointer(&dst[0])), C.int(width), C.int(height), format, flags,
+			(*C.uchar)(unsafe.Pointer(&dst[0])), C.int(width), C.int(height), format, flags|always,
 			&d.msg[0], C.int(len(d.msg)))
 		if rc == 0 {
 			return 0, ""
