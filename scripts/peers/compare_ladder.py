@@ -13,28 +13,21 @@ import json
 import math
 import os
 import pathlib
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import in_turns
+from in_turns import ROOT, machine, write
 
 
 def run(command):
     print("+", " ".join(map(str, command)), file=sys.stderr, flush=True)
-    done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    return json.loads(in_turns.run(command))
 
 
 def standard_error(values):
     return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
 
 
 def compare(ours, theirs):
@@ -105,9 +98,7 @@ def write(out, args, pairs):
         command=" ".join(["scripts/peers/compare_ladder.py", name, "--seeds", str(args.seeds), *args.orrery_flags]),
         first_step=dict(orrery=statistics.median(o["first_step"] for o in ours), fastai=statistics.median(t["first_step"] for t in theirs)),
         rungs=compare(ours, theirs), pairs=pairs)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(result))
-    print(markdown(result), flush=True)
+    write(out, result, markdown(result))
 
 
 if __name__ == "__main__":

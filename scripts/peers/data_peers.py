@@ -13,14 +13,14 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from in_turns import ROOT, bench, machine, run, write
+
 # FFCV's pipeline as a recipe of ours.
 CROP_AND_FLIP = "size: 200\npixels: fast\ntransforms:\n  - random_resized_crop: {size: 200, min_scale: 0.08, max_scale: 1}\n  - flip\n"
 
@@ -107,21 +107,8 @@ def ffcv(folder, size, count, workers):
 PEERS = {"fastai": fastai, "torchvision": torchvision, "dali": dali, "ffcv": ffcv}
 
 
-def run(command):
-    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def orrery(args, recipe=None):
-    """Images a second of Orrery's loader by "input pixels"."""
-    command = [ROOT / "scripts/setup/env.sh", args.orrery, "bench", args.folder, "--work", "data", "-b", args.batch_size,
-               "--steps", args.batches, "--workers", args.workers, "--json"]
-    rows = json.loads(run(command + (["-c", recipe, "--pixels", "fast"] if recipe else [])))["rows"]
-    return {f"{r['input']} {r['pixels']}": r["images_per_second"] for r in rows}
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
+def orrery(args, *flags):
+    return bench(args.orrery, args.folder, "--work", "data", "-b", args.batch_size, "--steps", args.batches, "--workers", args.workers, *flags)
 
 
 def markdown(result):
@@ -161,7 +148,7 @@ def main():
         for _ in range(args.rounds):
             article.append(orrery(args))
             if "ffcv" in peers:
-                crop_and_flip.append(orrery(args, recipe.name))
+                crop_and_flip.append(orrery(args, "-c", recipe.name, "--pixels", "fast"))
             for name in list(peers):
                 try:
                     printed = run([sys.executable, __file__, args.folder, "--one", name, "-b", args.batch_size,
@@ -175,10 +162,7 @@ def main():
     result = dict(date=args.date, machine=machine(), folder=name, batch_size=args.batch_size, workers=args.workers, rounds=args.rounds,
                   command=f"scripts/peers/data_peers.py {name} --rounds {args.rounds} --peers {' '.join(args.peers)}",
                   article=article, crop_and_flip=crop_and_flip, peers=peers)
-    if args.out:
-        pathlib.Path(args.out).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-        pathlib.Path(args.out).with_suffix(".md").write_text(markdown(result))
-    print(markdown(result))
+    write(args.out, result, markdown(result))
 
 
 if __name__ == "__main__":

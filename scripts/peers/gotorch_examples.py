@@ -9,10 +9,8 @@ shell where the native library is found (through scripts/setup/env.sh), with the
     python scripts/peers/gotorch_examples.py --rounds 3 --date 2026-11-26 --out bench/results/2026-11-26-gotorch-examples
 """
 import argparse
-import json
 import os
 import pathlib
-import platform
 import re
 import resource
 import statistics
@@ -21,7 +19,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from in_turns import ROOT, machine, write
 GOTORCH = ROOT / "gotorch"
 DATA = "/usr/share/datasets/fashion-mnist"
 # What each example is called with: Go's arguments, Python's arguments.
@@ -51,11 +49,6 @@ def speed(command):
             return float(re.findall(r"([\d.]+) pictures a second", done.stdout)[-1])
         disturbed += 1
     sys.exit(f"other processes disturbed five runs of {command[0]}: measure on an idle machine")
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
 
 
 def markdown(result):
@@ -93,11 +86,7 @@ def main():
     result = dict(title="gotorch's examples and the same programs in Python, in turns", date=args.date, machine=machine(),
                   torch=torch.__version__, examples=examples, disturbed=disturbed,
                   command=f"scripts/peers/gotorch_examples.py --rounds {args.rounds} --only {' '.join(args.only)}")
-    out = pathlib.Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    out.with_suffix(".md").write_text(markdown(result))
-    print(markdown(result))
+    write(args.out, result, markdown(result))
 
 
 main()

@@ -13,16 +13,14 @@ are torchvision's and timm's with all weights trained. Orrery's rows are those o
 store: real ones, decoded and augmented beside the step). Run it on an otherwise idle machine with the peers' Python.
 """
 import argparse
-import json
 import os
 import pathlib
-import platform
 import statistics
-import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from in_turns import ROOT, bench, machine, run, write
+
 TORCH = ["eager nchw", "eager nhwc", "compile nchw", "compile nhwc"]
 
 
@@ -82,21 +80,9 @@ def fastai_rate(args):
     return train_rung(args.folder, rung, 42, args.threads)["images_per_second"]
 
 
-def run(command):
-    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def orrery(args):
-    """Images a second of Orrery's rows by "input pixels"."""
-    command = [ROOT / "scripts/setup/env.sh", args.orrery, "bench", "--work", args.work, "--model", args.model, "--size", args.size,
-               "-b", args.batch_size, "--threads", args.threads, "--steps", args.steps, "--json"]
-    rows = json.loads(run(command + ([args.folder] if args.folder else [])))["rows"]
-    return {f"{r['input']} {r['pixels']}": r["images_per_second"] for r in rows}
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
-    return dict(cpu=model, cores=os.cpu_count(), system=platform.platform(terse=True))
+    return bench(args.orrery, "--work", args.work, "--model", args.model, "--size", args.size, "-b", args.batch_size,
+                 "--threads", args.threads, "--steps", args.steps, *([args.folder] if args.folder else []))
 
 
 def markdown(result):
@@ -156,10 +142,7 @@ def main():
     result = dict(date=args.date, machine=machine(), torch=torch.__version__, model=args.model, work=args.work, size=args.size,
                   batch_size=args.batch_size, threads=args.threads, rounds=args.rounds, orrery=ours, peers=peers,
                   command=" ".join(map(str, ["scripts/peers/step_peers.py", *shown, *mine, "--rounds", args.rounds])))
-    if args.out:
-        pathlib.Path(args.out).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-        pathlib.Path(args.out).with_suffix(".md").write_text(markdown(result))
-    print(markdown(result))
+    write(args.out, result, markdown(result))
 
 
 if __name__ == "__main__":
