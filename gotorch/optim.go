@@ -44,13 +44,14 @@ const (
 	kindLAMB
 	kindLion
 	kindMuon
+	kindMuonSphere
 )
 
 // stateNames are what an optimiser keeps for each parameter, by its kind.
 var stateNames = map[int][]string{
 	kindSGD: {"step", "momentum_buffer"}, kindAdam: {"step", "exp_avg", "exp_avg_sq"}, kindAdamW: {"step", "exp_avg", "exp_avg_sq"},
 	kindRMSprop: {"step", "square_avg", "momentum_buffer"}, kindLAMB: {"step", "exp_avg", "exp_avg_sq"}, kindLion: {"step", "exp_avg"},
-	kindMuon: {"step", "momentum_buffer"},
+	kindMuon: {"step", "momentum_buffer"}, kindMuonSphere: {"step", "momentum_buffer"},
 }
 
 // SGD returns a stochastic gradient descent, torch.optim.SGD.
@@ -95,6 +96,13 @@ func Lion(lr, beta1, beta2, weightDecay float64) Optimizer {
 // convolutions, which count as matrices of a row for each output channel; vectors need another optimiser.
 func Muon(lr, momentum, weightDecay float64) Optimizer {
 	return newOptimizer(kindMuon, Options{LR: lr, Momentum: momentum, WeightDecay: weightDecay})
+}
+
+// MuonSphere returns the Muon of Jordan's airbench94_muon (2024), with Nesterov's momentum: before each step a
+// parameter's norm is brought to the square root of its rows, so that lr is how far a step turns it, and there is no
+// weight decay. It takes what Muon takes, whose layers' outputs are normalised: their scale is lost.
+func MuonSphere(lr, momentum float64) Optimizer {
+	return newOptimizer(kindMuonSphere, Options{LR: lr, Momentum: momentum})
 }
 
 func newOptimizer(kind int, defaults Options) Optimizer {

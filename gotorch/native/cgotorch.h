@@ -165,7 +165,7 @@ char* cgt_graph_end(cgt_graph* g);
 char* cgt_graph_replay(cgt_graph* g);
 void cgt_graph_free(cgt_graph* g);
 
-// Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW, 3 RMSprop, 4 LAMB, 5 Lion, 6 Muon.
+// Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW, 3 RMSprop, 4 LAMB, 5 Lion, 6 Muon, 7 MuonSphere.
 typedef struct cgt_optimizer cgt_optimizer;
 typedef struct {
   double lr, beta1, beta2, eps, weight_decay, momentum, dampening;

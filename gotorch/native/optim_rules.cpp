@@ -46,14 +46,14 @@ void lion(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor me
   mean.lerp_(g, 1 - s.beta2);
 }
 
-// The nearest orthogonal matrix, roughly: five Newton-Schulz steps in bfloat16 (Jordan et al., 2024).
-at::Tensor orthogonal(const at::Tensor& g) {
+// The nearest orthogonal matrix, roughly: so many Newton-Schulz steps in dtype (Jordan et al., 2024).
+at::Tensor orthogonal(const at::Tensor& g, int steps, at::ScalarType dtype) {
   const double a = 3.4445, b = -4.7750, c = 2.0315;
-  at::Tensor x = g.to(at::kBFloat16);
+  at::Tensor x = g.to(dtype);
   const bool tall = g.size(0) > g.size(1);
   if (tall) x = x.t();
   x = x / x.norm().clamp_min(1e-7);
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < steps; i++) {
     const at::Tensor gram = at::mm(x, x.t());
     x = at::addmm(x, at::addmm(gram, gram, gram, b, c), x, a, 1);
   }
@@ -70,7 +70,20 @@ void muon(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor bu
   const double rate =
       s.lr * std::sqrt(std::max(1.0, static_cast<double>(change.size(0)) / change.size(1)));
   p.mul_(1 - s.lr * s.weight_decay);
-  p.add_(orthogonal(change).to(p.scalar_type()).reshape(p.sizes()), -rate);
+  p.add_(orthogonal(change, 5, at::kBFloat16).to(p.scalar_type()).reshape(p.sizes()), -rate);
+}
+
+// Jordan's airbench94_muon, 2024: the weights are first brought to a norm of sqrt(rows), then take an orthogonal step,
+// which has such a norm, too: lr alone is how far they turn. Three Newton-Schulz steps; in bfloat16 where a GPU gains by
+// it, for a CPU does not.
+void muon_sphere(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
+  TORCH_CHECK(p.dim() > 1,
+              "Muon trains matrices and convolutions, not vectors; give those to SGD");
+  buffer.mul_(s.momentum).add_(g);
+  const at::Tensor change = g.add(buffer, s.momentum).flatten(1);
+  const at::ScalarType dtype = p.is_cuda() ? at::kBFloat16 : p.scalar_type();
+  p.mul_(p.norm().clamp_min(1e-7).reciprocal_().mul_(std::sqrt(static_cast<double>(p.size(0)))));
+  p.add_(orthogonal(change, 3, dtype).to(p.scalar_type()).reshape(p.sizes()), -s.lr);
 }
 
 }  // namespace
@@ -81,6 +94,7 @@ int state_tensors(int8_t kind, const cgt_options& s) {
       return s.momentum != 0 ? 1 : 0;
     case kLion:
     case kMuon:
+    case kMuonSphere:
       return 1;
     default:
       return 2;
@@ -99,6 +113,8 @@ void update(int8_t kind, const cgt_options& s, double step, at::Tensor p, const 
       return lion(s, p, gradient, first);
     case kMuon:
       return muon(s, p, gradient, first);
+    case kMuonSphere:
+      return muon_sphere(s, p, gradient, first);
     default:
       TORCH_CHECK(false, "no such optimiser: ", static_cast<int>(kind));
   }

@@ -7,7 +7,7 @@
 
 namespace cgt {
 
-enum OptimizerKind : int8_t { kSGD, kAdam, kAdamW, kRMSprop, kLAMB, kLion, kMuon };
+enum OptimizerKind : int8_t { kSGD, kAdam, kAdamW, kRMSprop, kLAMB, kLion, kMuon, kMuonSphere };
 
 // How many tensors of state a rule keeps for a parameter, the count of steps aside.
 int state_tensors(int8_t kind, const cgt_options& s);
