@@ -35,23 +35,7 @@ func readGolden(t *testing.T) goldenFile {
 
 // value is tensor number k of a state_dict, as the script draws it.
 func value(name string, shape []int64, k int) torch.Tensor {
-	n := int64(1)
-	for _, s := range shape {
-		n *= s
-	}
-	v := make([]float32, n)
-	for i := range v {
-		u := testdata.Uniform(i, k)
-		switch {
-		case len(shape) > 1:
-			v[i] = float32((2*u - 1) * math.Sqrt(3/float64(n/shape[0])))
-		case strings.HasSuffix(name, "weight") || strings.HasSuffix(name, "running_var"):
-			v[i] = float32(0.5 + u)
-		default:
-			v[i] = float32(0.2*u - 0.1)
-		}
-	}
-	return torch.NewTensor(v).View(shape...)
+	return torch.NewTensor(testdata.Weights(name, shape, k)).View(shape...)
 }
 
 func (g goldenFile) pictures() torch.Tensor {

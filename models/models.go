@@ -17,7 +17,7 @@ type Options struct {
 	Classes int // at least 2: the width of the logits
 	// ReLU and BatchNorm switch cnn8's layers on.
 	ReLU, BatchNorm bool
-	// Width multiplies the channels of cnn8 and resnet9; 0 is 1.
+	// Width multiplies the channels of cnn8, resnet9 and speednet; 0 is 1.
 	Width float64
 	// Depth is how many convolutions cnn8 has, 2 to 32; 0 is 8.
 	Depth int

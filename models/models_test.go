@@ -93,7 +93,7 @@ func TestMultiplyAdds(t *testing.T) {
 
 // Frozen stages take no part in training: no gradient, and BatchNorms that stay as they are.
 func TestFreeze(t *testing.T) {
-	for _, name := range []string{"cnn8", "resnet9", "resnet18", "mobilenet_v3_small", "efficientnet_lite0", "convnext_tiny"} {
+	for _, name := range []string{"cnn8", "resnet9", "speednet", "resnet18", "mobilenet_v3_small", "efficientnet_lite0", "convnext_tiny"} {
 		t.Run(name, func(t *testing.T) {
 			scope := torch.NewScope()
 			defer scope.Close()

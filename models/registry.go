@@ -35,10 +35,11 @@ var normalizations = map[string][2][]float32{
 	"none":     {},
 	"imagenet": {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}},
 	"half":     {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}},
+	"cifar10":  {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}},
 }
 
 // NormalizationNames lists the words a recipe may say.
-var NormalizationNames = []string{"none", "imagenet", "half"}
+var NormalizationNames = []string{"none", "imagenet", "half", "cifar10"}
 
 // Normalization gives mean and standard deviation of the three channels by name; both are empty for none.
 func Normalization(name string) (mean, std []float32, ok bool) {
@@ -56,6 +57,7 @@ var (
 var registry = []Info{
 	{Name: "cnn8", About: "the article's eight convolutions", Size: 200, Input: raw, Options: []string{"width", "depth", "activation"}, build: cnn8},
 	{Name: "resnet9", About: "CIFAR speed network (Page, 2018)", Size: 32, Input: raw, Options: []string{"width"}, build: resnet9},
+	{Name: "speednet", About: "CIFAR speed network (Jordan, 2024)", Size: 32, Input: Input{"cifar10", "bilinear"}, Options: []string{"width"}, build: speednet},
 	{Name: "mobilenet_v3_small", About: "Howard et al., 2019", Size: 224, Input: imageNet, Options: []string{"drop_path"}, build: mobileNet(mobileSmall, 1024), layouts: mobileLayouts},
 	{Name: "mobilenet_v3_large", About: "Howard et al., 2019", Size: 224, Input: imageNet, Options: []string{"drop_path"}, build: mobileNet(mobileLarge, 1280), layouts: mobileLayouts},
 	lite(0, 224, 1.0, 1.0), lite(1, 240, 1.0, 1.1), lite(2, 260, 1.1, 1.2), lite(3, 280, 1.2, 1.4), lite(4, 300, 1.4, 1.8),

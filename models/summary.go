@@ -97,6 +97,10 @@ func (s *Summary) add(name string, layer nn.IModule, in, out torch.Tensor) {
 	case *nn.Conv2dModule:
 		row.MACs = out.Numel() * l.InChannels / l.Groups * l.KernelSize * l.KernelSize
 		side(l.KernelSize, l.Stride, l.Padding, l.Dilation)
+	case *Whitening:
+		k := l.Weight.Shape()
+		row.MACs = out.Numel() * k[1] * k[2] * k[3]
+		side(k[2], 1, 0, 1)
 	case *nn.LinearModule:
 		row.MACs = out.Numel() * l.InFeatures
 	case *nn.MaxPool2dModule:
