@@ -22,5 +22,5 @@ func ExampleList() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// augment: trivial_augment comes after flip: put (rand_augment, trivial_augment) before (flip, dihedral, rotate, zoom)
+	// augment: trivial_augment comes after flip: put (rand_augment, trivial_augment) before (flip, alternating_flip, shift, dihedral, rotate, zoom)
 }

@@ -150,11 +150,14 @@ func (e *explainer) run(pic *data.Picture, job *kernel.Job) error {
 func (e *explainer) drawn(t Transform) string {
 	p := e.prm
 	switch t.(type) {
-	case Flip:
+	case Flip, AlternatingFlip:
 		if p.Flip {
 			return "flipped"
 		}
 		return "not flipped"
+	case Shift:
+		half := float64(e.p.size-1) / 2
+		return fmt.Sprintf("shift %.0f right, %.0f down", -p.ShiftX*half, -p.ShiftY*half)
 	case Dihedral:
 		return fmt.Sprintf("symmetry %d", p.Dihedral)
 	case Rotate:

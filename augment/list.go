@@ -27,6 +27,8 @@ var defaults = []Transform{
 	RandAugment{Ops: 2, Magnitude: 9, Bins: 31},
 	TrivialAugment{Bins: 31},
 	Flip{P: 0.5},
+	AlternatingFlip{},
+	Shift{Max: 2},
 	Dihedral{P: 0.5},
 	Rotate{Max: 10, P: 0.75},
 	Zoom{Min: 1, Max: 1.1, P: 0.75},
@@ -130,6 +132,10 @@ func read(name string, settings *yaml.Node) (Transform, error) {
 	case TrivialAugment:
 		return settle(t, text)
 	case Flip:
+		return settle(t, text)
+	case AlternatingFlip:
+		return settle(t, text)
+	case Shift:
 		return settle(t, text)
 	case Dihedral:
 		return settle(t, text)

@@ -82,6 +82,8 @@ func TestBadYAMLSaysWhatIsWrong(t *testing.T) {
 		"- random_erasing: {count: 0}": "count 0: want at least 1",
 		"- rand_augment: {bins: 1}":    "bins >= 2",
 		"- zoom: {min: 3}":             "zoom 3 to 1.1",
+		"- shift: {max: -1}":           "max -1: want 0 to 16384 pixels",
+		"- alternating_flip: {p: 1}":   "alternating_flip: unknown key p",
 	} {
 		var l List
 		err := yaml.Unmarshal([]byte(text), &l)
@@ -96,6 +98,7 @@ func TestListsOutOfOrder(t *testing.T) {
 		"begins with resize":           {Flip{P: 1}},
 		"flip comes after contrast":    {Resize{Size: 9}, Contrast{Max: .1, P: 1}, Flip{P: 1}},
 		"(flip) twice":                 {Resize{Size: 9}, Flip{P: 1}, Flip{P: 1}},
+		"augment: (flip) twice":        {Resize{Size: 9}, Flip{P: 1}, AlternatingFlip{}},
 		"(mixup, cutmix) twice":        {Resize{Size: 9}, MixUp{1}, CutMix{1}},
 		"rotate: p 2":                  {Resize{Size: 9}, Rotate{Max: 1, P: 2}},
 		"trivial_augment comes after":  {Resize{Size: 9}, Flip{P: 1}, TrivialAugment{Bins: 3}},

@@ -45,10 +45,12 @@ var dihedral = [4][8]float64{
 // affine is the matrix of one affine transform for a square picture.
 func (p Params) affine(t Transform) Matrix {
 	switch t.(type) {
-	case Flip:
+	case Flip, AlternatingFlip:
 		if p.Flip {
 			return Matrix{-1, 0, 0, 0, 1, 0, 0, 0, 1}
 		}
+	case Shift:
+		return Matrix{1, 0, p.ShiftX, 0, 1, p.ShiftY, 0, 0, 1}
 	case Dihedral:
 		k := p.Dihedral
 		xs, ys, m0, m1 := dihedral[0][k], dihedral[1][k], dihedral[2][k], dihedral[3][k]

@@ -22,6 +22,9 @@ type Params struct {
 
 	// Flip mirrors left to right.
 	Flip bool
+	// ShiftX and ShiftY move what the finished square sees to the right and down, 2 being all of its way from the
+	// first pixel to the last.
+	ShiftX, ShiftY float64
 	// Dihedral is a symmetry of the square, 0 to 7, 0 for none.
 	Dihedral int
 	// Rotate is the angle in degrees.
@@ -56,6 +59,9 @@ func (p *Pipeline) Draw(seed int64, epoch, sample int) Params {
 	out := Neutral()
 	out.Train = true
 	for _, t := range p.list {
+		if _, alternating := t.(AlternatingFlip); alternating {
+			out.Flip = flipped(seed, epoch, sample)
+		}
 		d.draw(t, &out, p.size, p.item)
 	}
 	return out
@@ -104,6 +110,9 @@ func (d drawer) draw(t Transform, out *Params, size, item int) {
 		out.Ops = append(out.Ops, d.operation(space, d.IntN(t.Bins)))
 	case Flip:
 		out.Flip = d.Float64() < t.P
+	case Shift:
+		step := 2 / float64(max(size-1, 1))
+		out.ShiftX, out.ShiftY = step*float64(d.integer(-t.Max, t.Max)), step*float64(d.integer(-t.Max, t.Max))
 	case Dihedral:
 		if k := d.IntN(8); d.Float64() < t.P {
 			out.Dihedral = k
@@ -141,6 +150,12 @@ func generator(seed int64, epoch, sample int) *rand.Rand {
 	a := mix(uint64(seed) + 0x9e3779b97f4a7c15)
 	b := mix(a ^ uint64(epoch))
 	return rand.New(rand.NewPCG(mix(b^uint64(sample)), b))
+}
+
+// flipped tells whether it is the sample's turn to be mirrored in an epoch.
+func flipped(seed int64, epoch, sample int) bool {
+	first := mix(mix(uint64(seed)+0x9e3779b97f4a7c15) + 0x9e3779b97f4a7c15*uint64(sample))
+	return (first^uint64(epoch))&1 == 1
 }
 
 // mix is the finaliser of SplitMix64: every input bit moves about half of the output bits.

@@ -70,6 +70,9 @@ func NewFromList(l List, pixels Pixels) (*Pipeline, error) {
 		if r := t.rank(); r == rankBytes || r == rankSample || r == rankMix {
 			stage = stageNames[r] // one of them at most
 		}
+		if _, alternating := t.(AlternatingFlip); alternating {
+			stage = Flip{}.Name() // they draw the same parameter
+		}
 		if seen[stage] {
 			return nil, fmt.Errorf("augment: (%s) twice", stage)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Transform is one entry of a pipeline: [Resize], [CenterCrop], [RandomResizedCrop], [RandAugment],
-// [TrivialAugment], [Flip], [Dihedral], [Rotate], [Zoom], [Warp], [Sample], [Brightness],
+// [TrivialAugment], [Flip], [AlternatingFlip], [Shift], [Dihedral], [Rotate], [Zoom], [Warp], [Sample], [Brightness],
 // [Contrast], [Saturation], [Hue], [Grayscale], [Blur], [Normalize], [RandomErasing], [MixUp] or
 // [CutMix].
 type Transform interface {
@@ -36,7 +36,7 @@ const (
 
 var stageNames = [...]string{
 	"resize, center_crop, random_resized_crop", "rand_augment, trivial_augment",
-	"flip, dihedral, rotate, zoom", "warp", "sample",
+	"flip, alternating_flip, shift, dihedral, rotate, zoom", "warp", "sample",
 	"brightness, contrast, saturation, hue, grayscale, blur", "normalize", "random_erasing", "mixup, cutmix",
 }
 
@@ -140,6 +140,18 @@ type TrivialAugment struct {
 // Flip mirrors left to right with probability P.
 type Flip struct {
 	P float64 `yaml:"p"`
+}
+
+// AlternatingFlip mirrors each picture left to right every other epoch: about half of them, by a hash of their index, in
+// the even ones, the others in the odd ones. Two epochs then show each picture both ways, which random flips do only for
+// half of them (Jordan's airbench, 2024).
+type AlternatingFlip struct{}
+
+// Shift moves by a whole number of pixels of the finished square, up to Max either way along each axis, all equally
+// likely; what comes in mirrors the picture about the centres of its outermost pixels, as everything from beyond the edge
+// does.
+type Shift struct {
+	Max int `yaml:"max"`
 }
 
 // Dihedral applies one of the eight symmetries of the square with probability P (fastai's Dihedral,
@@ -250,6 +262,8 @@ func (RandomResizedCrop) Name() string { return "random_resized_crop" }
 func (RandAugment) Name() string       { return "rand_augment" }
 func (TrivialAugment) Name() string    { return "trivial_augment" }
 func (Flip) Name() string              { return "flip" }
+func (AlternatingFlip) Name() string   { return "alternating_flip" }
+func (Shift) Name() string             { return "shift" }
 func (Dihedral) Name() string          { return "dihedral" }
 func (Rotate) Name() string            { return "rotate" }
 func (Zoom) Name() string              { return "zoom" }
@@ -272,6 +286,8 @@ func (RandomResizedCrop) rank() rank { return rankSize }
 func (RandAugment) rank() rank       { return rankBytes }
 func (TrivialAugment) rank() rank    { return rankBytes }
 func (Flip) rank() rank              { return rankAffine }
+func (AlternatingFlip) rank() rank   { return rankAffine }
+func (Shift) rank() rank             { return rankAffine }
 func (Dihedral) rank() rank          { return rankAffine }
 func (Rotate) rank() rank            { return rankAffine }
 func (Zoom) rank() rank              { return rankAffine }
@@ -372,6 +388,16 @@ func (t TrivialAugment) check() error {
 
 func (t Flip) check() error     { return probability(t.P) }
 func (t Dihedral) check() error { return probability(t.P) }
+
+func (AlternatingFlip) check() error { return nil }
+
+func (t Shift) check() error {
+	if t.Max < 0 || t.Max > maxSide {
+		return fmt.Errorf("max %d: want 0 to %d pixels", t.Max, maxSide)
+	}
+	return nil
+}
+
 func (t Rotate) check() error {
 	return first(within("max", t.Max, 0, 360), probability(t.P))
 }
