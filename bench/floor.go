@@ -41,7 +41,7 @@ const floatBytes = 4
 
 // stateTensors are how many tensors of the size of a weight an optimiser keeps for it.
 var stateTensors = map[string]float64{
-	trainer.Adam: 2, trainer.AdamW: 2, trainer.LAMB: 2, trainer.RMSprop: 2, trainer.SGD: 1, trainer.Lion: 1, trainer.Muon: 1,
+	trainer.Adam: 2, trainer.AdamW: 2, trainer.LAMB: 2, trainer.RMSprop: 2, trainer.SGD: 1, trainer.Lion: 1, trainer.Muon: 1, trainer.MuonSGD: 1,
 }
 
 // demandOf is what a step of a work on a network asks for.

@@ -128,7 +128,7 @@ type progress struct {
 func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (result *Result, err error) {
 	// The first batches are decoded while libtorch is loaded and the model built.
 	early := func(f *fit) { f.batches = f.train.EpochFrom(f.loaderContext(ctx), f.progress.Epoch, f.progress.Batch) }
-	err = withFit(recipe, set, o, early, func(f *fit) error {
+	err = withFit(ctx, recipe, set, o, early, func(f *fit) error {
 		defer f.leaveTraining()
 		if err := f.joinTraining(); err != nil {
 			return err
@@ -166,7 +166,7 @@ func Fit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (resu
 
 // withFit opens data, libtorch, model and optimiser for use, on a thread and in
 // a scope that end with it. early is called once the loaders are there.
-func withFit(recipe Recipe, set *data.Dataset, o Options, early func(*fit), use func(*fit) error) error {
+func withFit(ctx context.Context, recipe Recipe, set *data.Dataset, o Options, early func(*fit), use func(*fit) error) error {
 	if err := recipe.Validate(); err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func withFit(recipe Recipe, set *data.Dataset, o Options, early func(*fit), use 
 	scope := torch.NewScope()
 	defer scope.Close()
 	defer func() { f.optimizer.Close() }()
-	if err := f.build(); err != nil {
+	if err := f.build(ctx); err != nil {
 		return fmt.Errorf("model %s: %w", recipe.Model, err)
 	}
 	return use(f)
@@ -241,7 +241,7 @@ func (f *fit) skip(index int, reason error) {
 }
 
 // build makes the model and its optimiser, from fresh draws or the checkpoint.
-func (f *fit) build() (err error) {
+func (f *fit) build(ctx context.Context) (err error) {
 	if f.device, f.deviceName, err = resolveDevice(f.recipe.Device, f.World); err != nil {
 		return err
 	}
@@ -270,6 +270,9 @@ func (f *fit) build() (err error) {
 			return
 		}
 		toDevice(f.model, f.device)
+		if err = f.whiten(ctx); err != nil {
+			return
+		}
 		f.model = lower(f.model, f.device, f.recipe.precision(f.device))
 		f.model.Freeze(f.recipe.frozenAt(f.progress.Epoch, len(f.model.Stages())))
 		f.optimizer = newOptimizer(f.model, f.recipe)

@@ -80,6 +80,7 @@ func (f *fit) ask(s *lateStep, last bool) error {
 	return torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
+		f.optimizer.at(s.record.Step, f.steps)
 		f.optimizer.setRates(s.record.LearningRate, s.record.Momentum)
 		spoilt := f.spoil != nil && f.spoil(s.record.Step)
 		loss := f.record(scope, f.feed(&s.batch), targetOf(&s.batch, f.device), last, spoilt)

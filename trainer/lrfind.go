@@ -47,7 +47,7 @@ func (l *LRFind) Rate() (float64, error) {
 // fastai's lr_find does, and suggests a rate. Nothing is written: o needs no Run.
 // It follows the recipe but for the rate and the schedule: momentum stays 0.9.
 func FindLR(ctx context.Context, recipe Recipe, set *data.Dataset, o Options) (found *LRFind, err error) {
-	err = withFit(recipe, set, o, func(*fit) {}, func(f *fit) error {
+	err = withFit(ctx, recipe, set, o, func(*fit) {}, func(f *fit) error {
 		found, err = f.findLR(ctx)
 		return err
 	})

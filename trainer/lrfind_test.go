@@ -166,7 +166,7 @@ func TestFinderStopsAtAnExplosion(t *testing.T) {
 func TestFinderRestoresEverything(t *testing.T) {
 	set, recipe := colourSet(t, 20), quick()
 	o := Options{Pictures: data.NewCache(set, 0), Log: slog.New(slog.DiscardHandler)}
-	err := withFit(recipe, set, o, func(*fit) {}, func(f *fit) error {
+	err := withFit(t.Context(), recipe, set, o, func(*fit) {}, func(f *fit) error {
 		check := func(when string) {
 			before := map[string][]float32{}
 			state := func(keep func(name string, values []float32)) {

@@ -25,7 +25,10 @@ func TestResumeIsBitEqualWithEveryMethod(t *testing.T) {
 		},
 		"sgd, sizes, focal": func(r *Recipe) { r.Optimizer, r.StartSize, r.Loss, r.Schedule = SGD, 24, Focal, FlatCosine },
 		"rmsprop, step":     func(r *Recipe) { r.Optimizer, r.Schedule, r.StepEpochs = RMSprop, StepDecay, 1 },
-		"lamb, linear":      func(r *Recipe) { r.Optimizer, r.Schedule = LAMB, Linear },
+		"muon-sgd, whitening": func(r *Recipe) {
+			r.Model, r.Width, r.Optimizer, r.Schedule, r.LearningRate, r.WeightDecay = "speednet", 0.125, MuonSGD, Linear, 0.24, 2e-6
+		},
+		"lamb, linear": func(r *Recipe) { r.Optimizer, r.Schedule = LAMB, Linear },
 	}
 	for name, f := range change {
 		t.Run(name, func(t *testing.T) {

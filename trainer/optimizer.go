@@ -14,13 +14,14 @@ import (
 
 // The names a recipe's optimizer may have.
 const (
-	Adam    = "adam"    // fastai's: decoupled weight decay, betas (momentum, 0.99), eps 1e-5
-	AdamW   = "adamw"   // PyTorch's: betas (momentum, 0.999), eps 1e-8
-	SGD     = "sgd"     // with Nesterov's momentum; weight decay in the gradient
-	RMSprop = "rmsprop" // PyTorch's, alpha 0.99, eps 1e-8; weight decay in the gradient
-	LAMB    = "lamb"    // betas (momentum, 0.999), eps 1e-6
-	Lion    = "lion"    // betas (momentum, 0.99)
-	Muon    = "muon"    // for matrices and convolutions; vectors go to AdamW at a tenth of the rate
+	Adam    = "adam"     // fastai's: decoupled weight decay, betas (momentum, 0.99), eps 1e-5
+	AdamW   = "adamw"    // PyTorch's: betas (momentum, 0.999), eps 1e-8
+	SGD     = "sgd"      // with Nesterov's momentum; weight decay in the gradient
+	RMSprop = "rmsprop"  // PyTorch's, alpha 0.99, eps 1e-8; weight decay in the gradient
+	LAMB    = "lamb"     // betas (momentum, 0.999), eps 1e-6
+	Lion    = "lion"     // betas (momentum, 0.99)
+	Muon    = "muon"     // for matrices and convolutions; vectors go to AdamW at a tenth of the rate
+	MuonSGD = "muon-sgd" // speednet's: Muon for convolutions of a fixed norm, SGD for the rest; see muonsgd.go
 )
 
 // muonVectorShare is AdamW's rate for vectors over Muon's.
@@ -50,6 +51,7 @@ var optimizerKinds = []optimizerKind{
 	}},
 	{Lion, func(r Recipe) torch.Optimizer { return torch.Lion(r.LearningRate, flatMomentum, 0.99, r.WeightDecay) }},
 	{Muon, func(r Recipe) torch.Optimizer { return torch.Muon(r.LearningRate, flatMomentum, r.WeightDecay) }},
+	{MuonSGD, nil}, // two rules, made together
 }
 
 // OptimizerNames lists the words a recipe may say.
@@ -68,6 +70,9 @@ type optimizer struct {
 	model     models.Model
 	rules     []torch.Optimizer
 	shares    [][]float64 // of the rate, by rule and group
+	momenta   []float64   // of each rule; 0: the schedule's
+	stem      []ruleGroup // whose rate ends before the others'
+	done      float64     // part of the training that lies behind, in [0, 1)
 	open      int         // batches whose gradients are summed, not yet used
 	criterion criterion
 	lookahead *slowWeights // nil without
@@ -92,6 +97,21 @@ func newOptimizer(model models.Model, r Recipe) *optimizer {
 }
 
 func (o *optimizer) makeRules() {
+	if o.recipe.Optimizer == MuonSGD {
+		o.sphereRules()
+	} else {
+		o.plainRules()
+	}
+	for _, rule := range o.rules {
+		if o.guarded() {
+			rule.Guard(o.guard)
+		}
+		rule.DeviceLR(o.deviceLR)
+	}
+}
+
+// plainRules are one rule, of which vectors do not decay, or Muon's two.
+func (o *optimizer) plainRules() {
 	main := o.rule(o.recipe.Optimizer)
 	vectors := main
 	if o.recipe.Optimizer == Muon {
@@ -107,19 +127,20 @@ func (o *optimizer) makeRules() {
 				rest = append(rest, p)
 			}
 		}
-		share := math.Pow(o.recipe.LRRatio, -float64(len(stages)-1-i)/math.Max(1, float64(len(stages)-1)))
-		o.group(main, matrices, share, true)
+		share := o.recipe.stageShare(i, len(stages))
+		o.group(main, matrices, share, o.rules[main].Defaults())
 		if vectors != main {
 			share *= muonVectorShare
 		}
-		o.group(vectors, rest, share, false)
+		options := o.rules[vectors].Defaults()
+		options.WeightDecay = 0
+		o.group(vectors, rest, share, options)
 	}
-	for _, rule := range o.rules {
-		if o.guarded() {
-			rule.Guard(o.guard)
-		}
-		rule.DeviceLR(o.deviceLR)
-	}
+}
+
+// stageShare is the rate of a network's stage over the head's.
+func (r Recipe) stageShare(stage, stages int) float64 {
+	return math.Pow(r.LRRatio, -float64(stages-1-stage)/math.Max(1, float64(stages-1)))
 }
 
 // rateOnDevice has the rules read their rate from the device, as a recorded step must.
@@ -151,27 +172,36 @@ func (o *optimizer) guarded() bool { return o.guard.T != nil && guardable(o.reci
 
 func guardable(name string) bool { return name == Adam || name == AdamW || name == SGD }
 
-// rule starts an optimiser; it gives its number.
+// rule starts an optimiser of that name; it gives its number.
 func (o *optimizer) rule(name string) int {
 	at := slices.IndexFunc(optimizerKinds, func(k optimizerKind) bool { return k.name == name })
-	o.rules, o.shares = append(o.rules, optimizerKinds[at].make(o.recipe)), append(o.shares, nil)
+	return o.start(optimizerKinds[at].make(o.recipe), 0)
+}
+
+// start adds a rule with a momentum of its own, or 0; it gives its number.
+func (o *optimizer) start(rule torch.Optimizer, momentum float64) int {
+	o.rules, o.shares, o.momenta = append(o.rules, rule), append(o.shares, nil), append(o.momenta, momentum)
 	return len(o.rules) - 1
 }
 
-func (o *optimizer) group(rule int, params []torch.Tensor, share float64, decays bool) {
-	options := o.rules[rule].Defaults()
-	if !decays {
-		options.WeightDecay = 0
-	}
+func (o *optimizer) group(rule int, params []torch.Tensor, share float64, options torch.Options) {
 	o.rules[rule].AddGroup(params, options)
 	o.shares[rule] = append(o.shares[rule], share)
 }
 
+// at tells that step i of n comes next.
+func (o *optimizer) at(i, n int) { o.done = float64(i) / float64(n) }
+
 // setRates sets the head's learning rate, and with it that of the others, and the momentum.
 func (o *optimizer) setRates(lr, momentum float64) {
 	for i, rule := range o.rules {
-		rule.SetMomentum(momentum)
+		if o.momenta[i] == 0 {
+			rule.SetMomentum(momentum)
+		}
 		for g, share := range o.shares[i] {
+			if slices.Contains(o.stem, ruleGroup{i, g}) {
+				share *= stemShare(o.done)
+			}
 			options := rule.GroupOptions(g)
 			options.LR = lr * share
 			rule.SetGroupOptions(g, options)
@@ -252,7 +282,7 @@ func (o *optimizer) trained() []torch.Tensor {
 func (o *optimizer) forget() {
 	o.ZeroGrad()
 	o.closeRules()
-	o.rules, o.shares = nil, nil
+	o.rules, o.shares, o.momenta, o.stem = nil, nil, nil, nil
 	o.makeRules()
 }
 
@@ -338,7 +368,7 @@ func (o *optimizer) SetState(state map[string]torch.Tensor) error {
 			return err
 		}
 	} else if len(second) > 0 {
-		return fmt.Errorf("the state is of the optimiser %s, not %s", Muon, o.recipe.Optimizer)
+		return fmt.Errorf("the state is of another optimiser than %s, of two rules", o.recipe.Optimizer)
 	}
 	if o.lookahead != nil {
 		if err := o.lookahead.setState(slow); err != nil {

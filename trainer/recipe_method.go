@@ -80,6 +80,8 @@ type Method struct {
 	// TTA is in how many augmented passes the validation split is predicted once
 	// more at the end (test-time augmentation); 0 does not.
 	TTA int `yaml:"tta"`
+	// TTAViews is what those passes see: "augmented", what training sees, or "mirror-shift", six views of each picture.
+	TTAViews string `yaml:"tta_views"`
 }
 
 func defaultNetwork() Network {
@@ -88,7 +90,7 @@ func defaultNetwork() Network {
 
 func defaultMethod() Method {
 	return Method{
-		Loss: CrossEntropy, FocalGamma: 2, LossWeights: "none", Optimizer: Adam, Accumulate: 1, StepEpochs: 30, StepGamma: 0.1, BestBy: "accuracy",
+		Loss: CrossEntropy, FocalGamma: 2, LossWeights: "none", Optimizer: Adam, Accumulate: 1, StepEpochs: 30, StepGamma: 0.1, BestBy: "accuracy", TTAViews: ViewsAugmented,
 	}
 }
 
@@ -149,7 +151,7 @@ func (m Method) validate(r Recipe) error {
 		unit("label-smoothing", m.LabelSmoothing), unit("ema", m.EMA),
 		notNegative("focal-gamma", m.FocalGamma), notNegative("clip-norm", m.ClipNorm), notNegative("warmup-epochs", m.WarmupEpochs),
 		notNegative("mixup", m.MixUp), notNegative("cutmix", m.CutMix),
-		notNegative("lookahead", float64(m.Lookahead)), notNegative("patience", float64(m.Patience)),
+		notNegative("lookahead", float64(m.Lookahead)), notNegative("patience", float64(m.Patience)), m.speedOnly(r.Model),
 	} {
 		if err != nil {
 			return err
@@ -158,6 +160,10 @@ func (m Method) validate(r Recipe) error {
 	switch {
 	case m.TTA < 0 || m.TTA > MaxTTA:
 		return fmt.Errorf("tta is %d; it must be between 0 and %d passes", m.TTA, MaxTTA)
+	case m.TTAViews != "" && !slices.Contains(TTAViewNames(), m.TTAViews): // "": of a run older than the key
+		return fmt.Errorf("tta-views is %q; it must be one of %s%s", m.TTAViews, strings.Join(TTAViewNames(), ", "), suggest(m.TTAViews, TTAViewNames()))
+	case m.TTAViews == ViewsMirrorShift && m.TTA != 0 && m.TTA != mirrorShiftPasses:
+		return fmt.Errorf("tta is %d; the views %s take %d passes, or 0 for none", m.TTA, ViewsMirrorShift, mirrorShiftPasses)
 	case m.Accumulate < 1:
 		return fmt.Errorf("accumulate is %d; it must be at least 1", m.Accumulate)
 	case m.Loss == Focal && m.LabelSmoothing > 0:

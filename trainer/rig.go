@@ -123,6 +123,7 @@ func (r *Rig) Train(batch *augment.Batch, mark func(Part)) error {
 		}
 		done(PartData)
 		lr, momentum := r.recipe.Rates(r.steps%rigSteps, rigSteps)
+		r.optimizer.at(r.steps%rigSteps, rigSteps)
 		r.steps++
 		optimise(marked{r.model, done}, r.optimizer, x, t, lr, momentum, nil, false, func(float64) bool {
 			done(PartBackward)

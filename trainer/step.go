@@ -86,6 +86,7 @@ func ignoreEOF(err error) error {
 func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.Duration) error {
 	p := &f.progress
 	lr, momentum := f.recipe.Rates(p.Step, f.steps)
+	f.optimizer.at(p.Step, f.steps)
 	left := false
 	var unshared error
 	loss, err := f.optimiseBatch(batch, lr, momentum, f.averaging(batch.N, images), func(own float64) (loss float64, take bool) {

@@ -26,6 +26,8 @@ type TestTime struct {
 // plus 0.25 times the plain ones.
 //
 // Source: fastai 2.8.12, Learner.tta with its defaults, which takes 4 passes.
+//
+// A recipe whose TTAViews are mirror-shift takes those six passes instead.
 func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evaluation, passes int) (TestTime, error) {
 	return testTime(ctx, s.Recipe, s.model, s.device, set, s.Recipe.Pictures(set), plain, passes)
 }
@@ -38,6 +40,9 @@ func testTime(ctx context.Context, r Recipe, model models.Model, device torch.De
 	for i, p := range plain.predictions {
 		indices[i], position[p.Index] = p.Index, i
 		sums[i] = make([]float64, len(plain.Classes))
+	}
+	if r.TTAViews == ViewsMirrorShift {
+		return testViews(ctx, r, model, device, set, pictures, indices)
 	}
 	batches, err := loader(r, set, pictures, indices, suited(r, device, augment.LoaderOptions{
 		BatchSize: r.BatchSize, Train: true, InOrder: true, OnSkip: func(int, error) {}, // the plain pass read them all

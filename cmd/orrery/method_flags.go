@@ -13,7 +13,7 @@ import (
 func methodFlags() []cli.Flag {
 	d := trainer.Article()
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "width", Usage: "multiplies the channels of cnn8 and resnet9", Value: d.Width},
+		&cli.Float64Flag{Name: "width", Usage: "multiplies the channels of cnn8, resnet9 and speednet", Value: d.Width},
 		&cli.IntFlag{Name: "depth", Usage: "convolutions of cnn8", DefaultText: "8"},
 		&cli.StringFlag{Name: "activation", Usage: "of cnn8: " + strings.Join(models.ActivationNames(), ", "), Value: d.Activation},
 		&cli.Float64Flag{Name: "dropout", Usage: "probability that a feature is dropped before the last layer", Value: d.Dropout},
@@ -43,6 +43,7 @@ func methodFlags() []cli.Flag {
 		&cli.IntFlag{Name: "patience", Usage: "end after so many epochs without a better one; 0 never", Value: d.Patience},
 		&cli.StringFlag{Name: "best-by", Usage: strings.Join(trainer.MetricNames(), ", "), Value: d.BestBy},
 		&cli.IntFlag{Name: "tta", Usage: "passes of test-time augmentation over the validation split at the end; 0 none", Value: d.TTA},
+		&cli.StringFlag{Name: "tta-views", Usage: "what those passes see: " + strings.Join(trainer.TTAViewNames(), ", "), Value: d.TTAViews},
 	}
 }
 

@@ -28,7 +28,7 @@ func TestRecipes(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"article", "scratch", "transfer", "cifar", "imagenet"} {
+	for _, name := range []string{"article", "scratch", "transfer", "cifar", "cifar10-speed", "imagenet"} {
 		if !names[name] {
 			t.Errorf("no recipe %s ships", name)
 		}
@@ -61,7 +61,10 @@ func TestContradictions(t *testing.T) {
 		{"--interpolation bicubic --pixels fast", "bicubic exact"},
 		{"--interpolation nearest", "nearest bilinear"},
 		{"--tta 101", "tta 101"},
+		{"--tta 4 --tta-views mirror-shift", "tta 4 mirror-shift 6"},
+		{"--tta-views mirrored", "tta-views mirrored mirror-shift"},
 		{"--optimizer adamm", "adamm"},
+		{"--optimizer muon-sgd --model resnet18", "muon-sgd speednet resnet18"},
 		{"--schedule cosinus", "cosinus cosine"},
 	} {
 		o := orrery(t, dir, append([]string{"train", "pictures", "--print-recipe"}, strings.Fields(c.args)...)...)
