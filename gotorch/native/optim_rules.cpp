@@ -77,8 +77,7 @@ void muon(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor bu
 // which has such a norm, too: lr alone is how far they turn. Three Newton-Schulz steps; in bfloat16 where a GPU gains by
 // it, for a CPU does not.
 void muon_sphere(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
-  TORCH_CHECK(p.dim() > 1,
-              "Muon trains matrices and convolutions, not vectors; give those to SGD");
+  TORCH_CHECK(p.dim() > 1, "Muon trains matrices and convolutions, not vectors; give those to SGD");
   buffer.mul_(s.momentum).add_(g);
   const at::Tensor change = g.add(buffer, s.momentum).flatten(1);
   const at::ScalarType dtype = p.is_cuda() ? at::kBFloat16 : p.scalar_type();
