@@ -229,12 +229,17 @@ func (b *Batch) Floats(n int) []float32 {
 		return b.Images[:n]
 	case Uint8:
 		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32(b.Data[i]) / 255
-		}
+		FromBytes(v, b.Data[:n])
 		return v
 	}
 	return nil
+}
+
+// FromBytes takes values of [Uint8] to those from 0 to 1 of [Float32]. dst and values are equally long.
+func FromBytes(dst []float32, values []byte) {
+	for i, v := range values {
+		dst[i] = float32(v) / 255
+	}
 }
 
 // Shape is that of the images: [N, 3, Size, Size] or [N, Size, Size, 3].

@@ -66,10 +66,13 @@ func (r *Report) WriteMLPerf(w io.Writer) error {
 	log(begun, mlStart, "run_start", nil, nil)
 	status := "success"
 	// Rows are measured in turns, so their blocks overlap; the events stand in the order of their times.
-	var events []func()
-	var times []time.Time
+	type event struct {
+		at    time.Time
+		write func()
+	}
+	var events []event
 	later := func(at time.Time, kind, key string, value any, metadata map[string]any) {
-		events, times = append(events, func() { log(at, kind, key, value, metadata) }), append(times, at)
+		events = append(events, event{at, func() { log(at, kind, key, value, metadata) }})
 	}
 	for _, row := range r.Rows {
 		about := map[string]any{"work": row.Work, "input": row.Input, "pixels": row.Pixels, "device": row.Device, "model": row.Model}
@@ -84,13 +87,9 @@ func (r *Report) WriteMLPerf(w io.Writer) error {
 		}
 		later(row.ended, mlStop, "block_stop", nil, about)
 	}
-	order := make([]int, len(events))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return times[a].Compare(times[b]) })
-	for _, i := range order {
-		events[i]()
+	slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
+	for _, e := range events {
+		e.write()
 	}
 	log(r.ended, mlStop, "run_stop", nil, map[string]any{"status": status})
 	return failed

@@ -66,9 +66,8 @@ func (s ConvStage) c() C.cgt_stage {
 
 // ConvChain applies the stages to x (N, C, H, W) in turn, as one differentiable operation equal in
 // value to the separate ones; on the CPU own kernels run it where they cover it and are faster. A Byte x is
-// read as x/255, as pictures are, which spares the memory of its floats. A
-// residual of the result's shape is added to the last stage, with ConvNormReLU before its ReLU; pass
-// Tensor{} for none.
+// read as x/255, as pictures are, which spares the memory of its floats. A residual of the result's shape is
+// added to the last stage, with ConvNormReLU before its ReLU; pass Tensor{} for none.
 func ConvChain(x Tensor, stages []ConvStage, residual Tensor) Tensor {
 	list := make([]C.cgt_stage, len(stages))
 	for i, s := range stages {

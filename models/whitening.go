@@ -28,11 +28,7 @@ func newWhitening(in, kernel int64) *Whitening {
 
 // Forward takes (N, in, H, W) to (N, 2 in kernel kernel, H-kernel+1, W-kernel+1). Bytes stand for 0 to 1.
 func (w *Whitening) Forward(x torch.Tensor) torch.Tensor {
-	in := x
-	if x.Dtype() == torch.Byte {
-		in = x.CastTo(torch.Float).DivScalarI(255)
-	}
-	return w.Forwarded(x, F.Conv2d(in, w.Weight, w.Bias, []int64{1, 1}, []int64{0, 0}, []int64{1, 1}, 1))
+	return w.Forwarded(x, F.Conv2d(nn.Pixels(x), w.Weight, w.Bias, []int64{1, 1}, []int64{0, 0}, []int64{1, 1}, 1))
 }
 
 // Patches is what [Whitening.Fit] needs of pictures (N, in, H, W): the sum of p times p transposed over all patches p, as

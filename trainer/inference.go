@@ -43,10 +43,11 @@ func (p *Preprocessor) Apply(dst []float32, picture *data.Picture) error {
 	if p.bytes == nil {
 		return p.worker.Apply(dst, picture, augment.Neutral(), p.area, augment.NHWC)
 	}
-	err = p.worker.ApplyAs(p.bytes, augment.Uint8, picture, augment.Neutral(), p.area, augment.NHWC)
-	for i, v := range p.bytes {
-		dst[i] = float32(v) / 255
+	if len(dst) != len(p.bytes) {
+		return fmt.Errorf("room for %d values of a picture of %d", len(dst), len(p.bytes))
 	}
+	err = p.worker.ApplyAs(p.bytes, augment.Uint8, picture, augment.Neutral(), p.area, augment.NHWC)
+	augment.FromBytes(dst, p.bytes)
 	return err
 }
 

@@ -35,14 +35,16 @@ func (s *Saved) EvaluateTTA(ctx context.Context, set *data.Dataset, plain *Evalu
 // testTime is EvaluateTTA of any model.
 func testTime(ctx context.Context, r Recipe, model models.Model, device torch.Device, set *data.Dataset, pictures augment.Source, plain *Evaluation, passes int) (TestTime, error) {
 	indices := make([]int, len(plain.predictions))
-	position := map[int]int{} // in indices, of a picture of the set
-	sums := make([][]float64, len(indices))
 	for i, p := range plain.predictions {
-		indices[i], position[p.Index] = p.Index, i
-		sums[i] = make([]float64, len(plain.Classes))
+		indices[i] = p.Index
 	}
 	if r.TTAViews == ViewsMirrorShift {
 		return testViews(ctx, r, model, device, set, pictures, indices)
+	}
+	position := map[int]int{} // in indices, of a picture of the set
+	sums := make([][]float64, len(indices))
+	for i, index := range indices {
+		position[index], sums[i] = i, make([]float64, len(plain.Classes))
 	}
 	batches, err := loader(r, set, pictures, indices, suited(r, device, augment.LoaderOptions{
 		BatchSize: r.BatchSize, Train: true, InOrder: true, OnSkip: func(int, error) {}, // the plain pass read them all
@@ -72,17 +74,25 @@ func judgeTTA(plain []Labelled, sums [][]float64, passes int) TestTime {
 	t := TestTime{Passes: passes}
 	n := float64(len(plain))
 	for i, p := range plain {
-		best, mixed := 0, make([]float64, len(p.Probabilities))
+		mixed := make([]float64, len(p.Probabilities))
 		for c := range mixed {
 			mixed[c] = (1-ttaBeta)*sums[i][c]/float64(passes) + ttaBeta*p.Probabilities[c]
-			if mixed[c] > mixed[best] {
-				best = c
-			}
 		}
-		if best == p.Label {
-			t.Accuracy += 1 / n
-		}
-		t.Loss -= math.Log(max(mixed[p.Label], math.SmallestNonzeroFloat32)) / n
+		t.judge(mixed, p.Label, n)
 	}
 	return t
+}
+
+// judge adds one of n pictures, by the probabilities of its classes.
+func (t *TestTime) judge(probabilities []float64, label int, n float64) {
+	best := 0
+	for c, p := range probabilities {
+		if p > probabilities[best] {
+			best = c
+		}
+	}
+	if best == label {
+		t.Accuracy += 1 / n
+	}
+	t.Loss -= math.Log(max(probabilities[label], math.SmallestNonzeroFloat32)) / n
 }

@@ -2,9 +2,9 @@ package trainer
 
 import (
 	"context"
-	"math"
 
 	torch "github.com/wangkuiyi/gotorch"
+	"github.com/wangkuiyi/gotorch/nn"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -31,9 +31,7 @@ const mirrorShiftPasses = 6
 type mirrorShifted struct{ models.Model }
 
 func (m mirrorShifted) Logits(x torch.Tensor) torch.Tensor {
-	if x.Dtype() == torch.Byte { // which no padding takes
-		x = x.CastTo(torch.Float).DivScalarI(255)
-	}
+	x = nn.Pixels(x) // no padding takes bytes
 	both := func(x torch.Tensor) torch.Tensor {
 		return m.Model.Logits(x).Add(m.Model.Logits(x.Flip([]int64{3})), 1)
 	}
@@ -57,17 +55,7 @@ func testViews(ctx context.Context, r Recipe, model models.Model, device torch.D
 	err = forward(ctx.Err, mirrorShifted{model}, feedOf(device), batches.Epoch(ctx, 0), func(logits []float32, indices []int, labels []int64) {
 		classes := len(logits) / len(indices)
 		for i, label := range labels {
-			p := softmax(logits[i*classes : (i+1)*classes])
-			best := 0
-			for c := range p {
-				if p[c] > p[best] {
-					best = c
-				}
-			}
-			if best == int(label) {
-				t.Accuracy += 1 / n
-			}
-			t.Loss -= math.Log(max(p[label], math.SmallestNonzeroFloat32)) / n
+			t.judge(softmax(logits[i*classes:(i+1)*classes]), int(label), n)
 		}
 	})
 	return t, err

@@ -43,7 +43,7 @@ func Conv2d(inChannels, outChannels, kernelSize, stride, padding, dilation,
 
 // Forward takes (N, in, H, W) to (N, out, H', W').
 func (c *Conv2dModule) Forward(input torch.Tensor) torch.Tensor {
-	x, p := pixels(input), c.Padding
+	x, p := Pixels(input), c.Padding
 	if c.PaddingMode != "zeros" && p != 0 {
 		x = x.Pad([]int64{p, p, p, p}, c.PaddingMode, 0)
 		p = 0
@@ -52,8 +52,9 @@ func (c *Conv2dModule) Forward(input torch.Tensor) torch.Tensor {
 		[]int64{c.Dilation, c.Dilation}, c.Groups))
 }
 
-// pixels takes pictures in bytes to floats from 0 to 1, as torch.ConvChain does; other tensors stay as they are.
-func pixels(x torch.Tensor) torch.Tensor {
+// Pixels takes pictures in bytes (Byte, any shape) to Float from 0 to 1, as torch.ConvChain reads them; tensors of
+// other types stay as they are.
+func Pixels(x torch.Tensor) torch.Tensor {
 	if x.Dtype() != torch.Byte {
 		return x
 	}

@@ -44,7 +44,5 @@ int orr_quick_open(orr_quick *q, orr_curve *curve, const orr_worker *w, const or
   q->view = view;
   q->curve = lit ? curve : NULL;
   q->scale = job->scale, q->shift = job->shift;
-  q->pitch = 0;
-  q->bytes = 0;
   return 1;
 }

@@ -18,7 +18,8 @@ typedef struct orr_quick {
   int pitch;  // 0: RGB pixels; otherwise three planes so many floats apart
 } orr_quick;
 
-// orr_quick_open tells whether the job takes the quick way, and prepares it. curve is room for q->curve.
+// orr_quick_open tells whether the job takes the quick way, and prepares it, but for what is written: bytes and
+// pitch. curve is room for q->curve.
 int orr_quick_open(orr_quick *q, orr_curve *curve, const orr_worker *w, const orr_job *job,
                    const orr_view *view);
 

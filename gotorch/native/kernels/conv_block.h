@@ -57,9 +57,9 @@ struct Stage {
   bool observed() const { return observe_conv.defined() || observe_norm.defined(); }
 };
 
-// y = the stages applied to x [n, c, h, w] in turn. A uint8 x is read as x/255, as pictures are. residual, if defined, has y's shape and is added to
-// the last stage's result; with kConvNormReLU before its ReLU, as ResNet's blocks end. y is
-// channels-last. Throws c10::Error as libtorch does for wrong shapes. Double backward through own
+// y = the stages applied to x [n, c, h, w] in turn. A uint8 x is read as x/255, as pictures are. residual,
+// if defined, has y's shape and is added to the last stage's result; with kConvNormReLU before its ReLU, as
+// ResNet's blocks end. y is channels-last. Throws c10::Error as libtorch does for wrong shapes. Double backward through own
 // kernels is refused with an error.
 at::Tensor conv_chain(const at::Tensor& x, const std::vector<Stage>& stages,
                       const at::Tensor& residual = {});
@@ -69,9 +69,9 @@ inline at::Tensor conv_block(const at::Tensor& x, const Stage& stage,
   return conv_chain(x, {stage}, residual);
 }
 
-// Whether own kernels can run this stage on this input: float32 (x also uint8), CPU, strided, 4 dimensions, groups 1 or
-// one for each of as many input as output channels (depthwise), dilation 1, not empty, more than one value a
-// channel where batch statistics are asked for, autocast off, no graph being recorded.
+// Whether own kernels can run this stage on this input: float32 (x also uint8), CPU, strided, 4 dimensions,
+// groups 1 or one for each of as many input as output channels (depthwise), dilation 1, not empty, more than
+// one value a channel where batch statistics are asked for, autocast off, no graph being recorded.
 bool covered(const at::Tensor& x, const Stage& stage);
 
 // The shape [n, k, oh, ow] of what a covered stage makes of x.
