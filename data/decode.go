@@ -24,14 +24,15 @@ type DecodeOptions struct {
 	// of its size, which is several times faster and not what fastai computes.
 	ShortSide int
 
-	// Quick repeats the colour samples of a JPEG that has fewer of them than pixels,
-	// where other decoders interpolate, and transforms its blocks with fewer bits.
+	// Quick transforms the blocks of a JPEG with fewer bits, scales it before its colours
+	// are converted, and, where it is not scaled and has fewer samples of colour than
+	// pixels, repeats those, which other decoders interpolate.
 	Quick bool
 }
 
 // decoderVersion changes whenever the same file may decode to other pixels,
 // so that a store of decoded pictures knows what it holds.
-const decoderVersion = 2
+const decoderVersion = 3
 
 // Decode decodes a picture file: JPEG, PNG, GIF (first frame), WebP (first
 // frame), BMP or TIFF, told by its content. Alpha is dropped, 16 bits become
@@ -50,6 +51,9 @@ func Decode(b []byte, o DecodeOptions) (*Picture, error) {
 func DecodeInto(p *Picture, b []byte, o DecodeOptions) error {
 	h, err := ReadHeader(bytes.NewReader(b), int64(len(b)), o.MaxPixels)
 	if err != nil {
+		return err
+	}
+	if done, err := decodePlanar(p, b, h, o); done || err != nil {
 		return err
 	}
 	return scaledTo(p, o.ShortSide, func(p *Picture) error { return decodeAs(p, b, h, o) })
@@ -77,11 +81,16 @@ func (h Header) shrink(o DecodeOptions) int {
 	return d
 }
 
-func decodeAs(p *Picture, b []byte, h Header, o DecodeOptions) error {
-	turn := h.Orientation
-	if o.IgnoreOrientation || turn < 2 || turn > 8 {
-		turn = 1
+// turn returns the orientation to apply, 1 for none.
+func (h Header) turn(o DecodeOptions) int {
+	if o.IgnoreOrientation || h.Orientation < 2 || h.Orientation > 8 {
+		return 1
 	}
+	return h.Orientation
+}
+
+func decodeAs(p *Picture, b []byte, h Header, o DecodeOptions) error {
+	turn := h.turn(o)
 	if turn == 1 {
 		return decodeStored(p, b, h, o)
 	}

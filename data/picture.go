@@ -31,12 +31,17 @@ func bytesOf(w, h int) int { return 4*w*h + Padding }
 // reset gives p the size w x h, reusing its memory where that suffices. The
 // contents are undefined.
 func (p *Picture) reset(w, h int) {
-	n := bytesOf(w, h)
+	p.grow(bytesOf(w, h))
+	p.Width, p.Height = w, h
+	p.Pix = p.Pix[: 4*w*h : cap(p.Pix)]
+}
+
+// grow makes room for n bytes.
+func (p *Picture) grow(n int) {
 	if cap(p.Pix) < n {
 		p.Pix = make([]uint8, n)
 	}
-	p.Width, p.Height = w, h
-	p.Pix = p.Pix[: 4*w*h : cap(p.Pix)]
+	p.Pix = p.Pix[:n]
 }
 
 // Scaled returns the picture with its short side scaled to that many pixels, as

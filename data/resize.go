@@ -20,13 +20,9 @@ func resize(dst, src *Picture, w, h int, quick bool) error {
 		copy(dst.Pix, src.Pix)
 		return nil
 	}
-	k, ok := scalers.Get().(*kernel.Worker)
-	if !ok {
-		var err error
-		if k, err = kernel.NewWorker(kernel.Best()); err != nil {
-			return err
-		}
-		runtime.SetFinalizer(k, (*kernel.Worker).Close)
+	k, err := scaler()
+	if err != nil {
+		return err
 	}
 	defer scalers.Put(k)
 	job := kernel.Job{CropW: src.Width, CropH: src.Height, ItemW: w, ItemH: h, Quick: quick}
@@ -37,8 +33,30 @@ func resize(dst, src *Picture, w, h int, quick bool) error {
 // by its finalizer.
 var scalers sync.Pool
 
+// scaler takes a worker from scalers, to which it is to be given back.
+func scaler() (*kernel.Worker, error) {
+	if k, ok := scalers.Get().(*kernel.Worker); ok {
+		return k, nil
+	}
+	k, err := kernel.NewWorker(kernel.Best())
+	if err != nil {
+		return nil, err
+	}
+	runtime.SetFinalizer(k, (*kernel.Worker).Close)
+	return k, nil
+}
+
 // middle keeps pictures that are needed for the length of a call.
 var middle = sync.Pool{New: func() any { return &Picture{} }}
+
+// between returns a picture to hold what comes before p, until release is called.
+func (p *Picture) between() (full *Picture, release func()) {
+	if p.room != nil {
+		return &p.room.full, func() {}
+	}
+	full = middle.Get().(*Picture)
+	return full, func() { middle.Put(full) }
+}
 
 // shortSide scales w x h so that the shorter becomes short; smaller pictures
 // and short 0 leave them.
@@ -56,13 +74,8 @@ func scaledTo(p *Picture, short int, decode func(*Picture) error) error {
 	if short <= 0 {
 		return decode(p)
 	}
-	var full *Picture
-	if p.room != nil {
-		full = &p.room.full
-	} else {
-		full = middle.Get().(*Picture)
-		defer middle.Put(full)
-	}
+	full, release := p.between()
+	defer release()
 	if err := decode(full); err != nil {
 		return err
 	}

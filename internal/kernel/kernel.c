@@ -6,6 +6,7 @@
 
 #include "merged.h"
 #include "ops.h"
+#include "planes.h"
 #include "quick.h"
 #include "taps.h"
 #include "worker.h"
@@ -27,11 +28,13 @@ orr_worker *orr_worker_new(int form) {
   orr_worker *w = calloc(1, sizeof *w);
   if (!w) return NULL;
   w->ops = &orr_scalar_ops;
+  w->planes_ops = &orr_scalar_planes;
   const int best = orr_best_form();
   if (form > best) form = best;
 #if defined(__x86_64__)
   if (form >= ORR_AVX2) {
     w->ops = &orr_avx2_ops;
+    w->planes_ops = &orr_avx2_planes;
     w->grouped = 1;
   }
   if (form >= ORR_AVX512) w->quick = orr_quick_avx512;
@@ -47,6 +50,8 @@ void orr_worker_free(orr_worker *w) {
   free(w->rows.memory);
   free(w->wide.memory);
   free(w->tall.memory);
+  free(w->chroma_wide.memory);
+  free(w->chroma_tall.memory);
   free(w->strip.p);
   free(w->items.p);
   free(w->sums.p);

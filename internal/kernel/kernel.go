@@ -14,6 +14,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 )
 
@@ -115,6 +116,42 @@ func (w *Worker) Resize(pix []uint8, width, height int, job *Job, out []uint8) e
 	}
 	j := job.c()
 	return status(C.orr_resize(w.c, (*C.uint8_t)(&pix[0]), C.int32_t(width), C.int32_t(height), &j, (*C.uint8_t)(&out[0])))
+}
+
+// Plane holds the samples of one component of a JPEG, rows of Pitch bytes, with Pad bytes behind them. The picture
+// is SpanW by SpanH samples, from the top left: of the last column and row it may have a part.
+type Plane struct {
+	Pix                  []uint8
+	Width, Height, Pitch int
+	SpanW, SpanH         float64
+}
+
+// ErrPlanes says that ScalePlanes has not bits enough to make something so much smaller, or that the planes are of no
+// one picture.
+var ErrPlanes = errors.New("kernel: the planes do not fit each other or are too large for this scaling")
+
+// ScalePlanes scales Y, Cb and Cr to width*height by a triangle filter in 15 bits, Resize's within one
+// level, and writes RGBX pixels. Cb and Cr have one size, of as many samples as Y or fewer.
+func (w *Worker) ScalePlanes(planes [3]Plane, width, height int, out []uint8) error {
+	if width < 1 || height < 1 || len(out) < 4*width*height {
+		return fmt.Errorf("kernel: planes scaled to %dx%d in %d bytes", width, height, len(out))
+	}
+	var c [3]C.orr_plane
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	for i, p := range planes {
+		if p.Width < 1 || p.Height < 1 || p.Pitch < p.Width || len(p.Pix) < p.Pitch*p.Height || cap(p.Pix) < p.Pitch*p.Height+Pad {
+			return fmt.Errorf("kernel: %d bytes (capacity %d) hold no plane of %dx%d, pitch %d, with %d bytes behind it",
+				len(p.Pix), cap(p.Pix), p.Width, p.Height, p.Pitch, Pad)
+		}
+		pin.Pin(&p.Pix[0])
+		c[i] = C.orr_plane{pix: (*C.uint8_t)(&p.Pix[0]), width: C.int32_t(p.Width), height: C.int32_t(p.Height), pitch: C.int32_t(p.Pitch),
+			span_w: C.double(p.SpanW), span_h: C.double(p.SpanH)}
+	}
+	if rc := C.orr_scale_planes(w.c, &c[0], C.int32_t(width), C.int32_t(height), (*C.uint8_t)(&out[0])); rc != C.ORR_BAD_JOB {
+		return status(rc)
+	}
+	return ErrPlanes
 }
 
 // Finish does the last stage alone: scale and shift, layout and dtype, of three planes of OutW*OutH

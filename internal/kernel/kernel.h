@@ -71,4 +71,18 @@ void orr_sigmoid(orr_worker *w, float *v, int64_t n);
 int orr_resize(orr_worker *w, const uint8_t *pix, int32_t width, int32_t height, const orr_job *job,
                uint8_t *out);
 
+// orr_plane holds the samples of one component, a byte each, rows `pitch` bytes apart; 64 bytes behind
+// the last one are readable. The picture is span_w by span_h samples, from the top left: of its last
+// column and row it may have a part.
+typedef struct {
+  const uint8_t *pix;
+  int32_t width, height, pitch;
+  double span_w, span_h;
+} orr_plane;
+
+// orr_scale_planes scales Y, Cb and Cr, the latter of one size, to out_w*out_h by the triangle filter in
+// 15 bits and writes RGBX, X 255. ORR_BAD_JOB also says that a plane is too much larger than that.
+int orr_scale_planes(orr_worker *w, const orr_plane plane[3], int32_t out_w, int32_t out_h,
+                     uint8_t *out);
+
 #endif  // ORRERY_AUGMENT_KERNEL_H_

@@ -10,9 +10,6 @@ enum { ONE = 1 << 15 };
 // crop, and few enough to stay in the first cache.
 enum { AHEAD = 4 };
 
-// Of more inputs than this to one output, the sum of rounded products might leave a word.
-enum { MOST_SHRINK = 40 };
-
 // The weights of output o over the inputs, unrounded, and the range they cover.
 static void unite(const orr_taps *taps, const orr_windows *windows, int o, double *sum, int *low,
                   int *high) {
@@ -41,6 +38,36 @@ static void settle(const double *sum, int n, int16_t *weight) {
   if (n > 1) weight[most] = (int16_t)(weight[most] + left);
 }
 
+// Makes room for out outputs of up to width weights each, all zero.
+static int make_room(orr_merged *m, int out, int width) {
+  width = (width + 3) / 4 * 4;
+  size_t index = round64(((size_t)out + 1) * 4), words = round64(((size_t)out + 1) * width * 2);
+  size_t need = 2 * index + 5 * words;
+  if (need > m->capacity) {
+    free(m->memory);
+    m->memory = aligned_alloc(64, need);
+    m->capacity = m->memory ? need : 0;
+  }
+  if (!m->memory) return ORR_NO_MEMORY;
+  memset(m->memory, 0, need);
+  m->first = m->memory;
+  m->count = (int32_t *)((uint8_t *)m->memory + index);
+  m->weight = (int16_t *)((uint8_t *)m->memory + 2 * index);
+  m->spread = m->weight + words / 2;
+  m->out = out;
+  m->width = width;
+  return ORR_OK;
+}
+
+// Output o takes the inputs from low to high by the weights there.
+static void set(orr_merged *m, int o, const double *weight, int low, int high) {
+  m->first[o] = low;
+  m->count[o] = high - low;
+  int16_t *w = m->weight + (size_t)o * m->width, *s = m->spread + (size_t)o * m->width * 4;
+  settle(weight + low, high - low, w);
+  for (int i = 0; i < 4 * m->width; i++) s[i] = w[i / 4];
+}
+
 int orr_merged_make(orr_merged *m, orr_taps *taps, orr_windows *windows, int in, int item,
                     int out) {
   if (m->in == in && m->item == item && m->out == out && m->memory) return ORR_OK;
@@ -54,42 +81,64 @@ int orr_merged_make(orr_merged *m, orr_taps *taps, orr_windows *windows, int in,
     unite(taps, windows, o, sum, &low, &high);
     if (high - low > width) width = high - low;
   }
-  width = (width + 3) / 4 * 4;
-  size_t index = round64(((size_t)out + 1) * 4), words = round64(((size_t)out + 1) * width * 2);
-  size_t need = 2 * index + 5 * words;
-  if (need > m->capacity) {
-    free(m->memory);
-    m->memory = aligned_alloc(64, need);
-    m->capacity = m->memory ? need : 0;
-  }
-  if (!m->memory) {
+  if (make_room(m, out, width)) {
     free(sum);
     return ORR_NO_MEMORY;
   }
-  memset(m->memory, 0, need);
-  m->first = m->memory;
-  m->count = (int32_t *)((uint8_t *)m->memory + index);
-  m->weight = (int16_t *)((uint8_t *)m->memory + 2 * index);
-  m->spread = m->weight + words / 2;
   for (int o = 0; o < out; o++) {
     unite(taps, windows, o, sum, &low, &high);
-    m->first[o] = low;
-    m->count[o] = high - low;
-    int16_t *w = m->weight + (size_t)o * width, *s = m->spread + (size_t)o * width * 4;
-    settle(sum + low, high - low, w);
-    for (int i = 0; i < 4 * width; i++) s[i] = w[i / 4];
+    set(m, o, sum, low, high);
   }
   free(sum);
   m->in = in;
   m->item = item;
-  m->out = out;
-  m->width = width;
+  m->span = 0;
   return ORR_OK;
 }
 
+// The triangle of output o over the inputs, its sum 1, and the range it covers.
+static void tilt(double scale, int in, int o, double *weight, int *low, int *high) {
+  const double centre = (o + 0.5) * scale, support = scale < 1 ? 1 : scale;
+  *low = (int)fmax(ceil(centre - support - 0.5), 0);
+  *high = (int)fmin(floor(centre + support - 0.5) + 1, in);
+  if (*low > in - 1) *low = in - 1;  // the span ends within the last input
+  if (*high <= *low) *high = *low + 1;
+  double sum = 0;
+  for (int i = *low; i < *high; i++) {
+    weight[i] = fmax(1 - fabs(i + 0.5 - centre) / support, 0);
+    sum += weight[i];
+  }
+  if (!(sum > 0)) sum = weight[*low] = 1;
+  for (int i = *low; i < *high; i++) weight[i] /= sum;
+}
+
+int orr_merged_span(orr_merged *m, int in, double span, int out) {
+  if (m->in == in && m->span == span && m->out == out && m->memory) return ORR_OK;
+  m->in = 0;
+  double *weight = calloc((size_t)in, sizeof *weight);
+  if (!weight) return ORR_NO_MEMORY;
+  const double scale = span / out;
+  if (make_room(m, out, 2 * (int)ceil(scale) + 2)) {
+    free(weight);
+    return ORR_NO_MEMORY;
+  }
+  for (int o = 0; o < out; o++) {
+    int low, high;
+    tilt(scale, in, o, weight, &low, &high);
+    set(m, o, weight, low, high);
+  }
+  free(weight);
+  m->in = in;
+  m->item = 0;
+  m->span = span;
+  return ORR_OK;
+}
+
+int orr_merged_fits(int in, int out) { return in / out < ORR_MOST_SHRINK; }
+
 int orr_merger_fits(const orr_job *job) {
-  return job->filter == ORR_BILINEAR && job->crop_w / job->area_w < MOST_SHRINK &&
-         job->crop_h / job->area_h < MOST_SHRINK;
+  return job->filter == ORR_BILINEAR && orr_merged_fits(job->crop_w, job->area_w) &&
+         orr_merged_fits(job->crop_h, job->area_h);
 }
 
 int orr_merger_open(orr_merger *m, orr_worker *w, const uint8_t *source, ptrdiff_t stride,

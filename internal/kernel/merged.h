@@ -11,6 +11,12 @@
 // what was made last. It does nothing when m already holds these sizes.
 int orr_merged_make(orr_merged *m, orr_taps *taps, orr_windows *windows, int in, int item, int out);
 
+// orr_merged_span fills m for the triangle filter alone, widened when shrinking: `span` of the inputs, of
+// which there are as many or up to one more, become `out` outputs.
+int orr_merged_span(orr_merged *m, int in, double span, int out);
+// orr_merged_fits says whether 15 bits are fine enough for the sizes.
+int orr_merged_fits(int in, int out);
+
 // orr_merger makes the rows of a crop that is resized to item_w x item_h and then, by area, to
 // area_w x area_h, as far as they are asked for.
 typedef struct {

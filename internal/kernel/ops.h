@@ -34,10 +34,14 @@ typedef struct {
   void *memory;
 } orr_windows;
 
+// Of more inputs than this to one output, the sum of rounded products might leave a word.
+enum { ORR_MOST_SHRINK = 40 };
+
 // orr_merged is one axis of the resize and the area step together: output o takes count[o] inputs
 // from first[o], weights in 15 bits.
 typedef struct {
   int in, item, out;
+  double span;      // of the inputs; 0: all, through item
   int width;        // weights per output, a multiple of 4
   int32_t *first;   // out + 1 entries
   int32_t *count;   // the same
@@ -46,6 +50,9 @@ typedef struct {
   size_t capacity;  // bytes behind these
   void *memory;
 } orr_merged;
+
+// (a*b + half) >> 15, as the processor's rounding multiplication of words.
+static inline int orr_high15(int a, int b) { return (a * b + (1 << 14)) >> 15; }
 
 typedef struct {
   // One source row to one row of t->out pixels.

@@ -48,9 +48,6 @@ static void area(const uint8_t *const *rows, int n, const orr_windows *w, void *
   }
 }
 
-// (a*b + half) >> 15, as the processor's rounding multiplication of words.
-static int high15(int a, int b) { return (a * b + (1 << 14)) >> 15; }
-
 static void across(const uint8_t *row, ptrdiff_t ahead, const orr_merged *m, uint16_t *line,
                    uint16_t *out) {
   (void)ahead;
@@ -60,7 +57,7 @@ static void across(const uint8_t *row, ptrdiff_t ahead, const orr_merged *m, uin
     const int16_t *w = m->weight + (size_t)o * m->width;
     for (int c = 0; c < 4; c++) {
       int sum = 0;
-      for (int i = 0; i < m->count[o]; i++) sum += high15(p[4 * i + c], w[i]);
+      for (int i = 0; i < m->count[o]; i++) sum += orr_high15(p[4 * i + c], w[i]);
       out[4 * o + c] = (uint16_t)sum;
     }
   }
@@ -70,7 +67,7 @@ static void down(const uint16_t *const *rows, const int16_t *weight, int n, int 
                  uint16_t *out) {
   for (int x = 0; x < words; x++) {
     int sum = 0;
-    for (int i = 0; i < n; i++) sum += high15(rows[i][x], weight[i]);
+    for (int i = 0; i < n; i++) sum += orr_high15(rows[i][x], weight[i]);
     out[x] = (uint16_t)(sum < ORR_TOP15 ? sum : ORR_TOP15);
   }
 }

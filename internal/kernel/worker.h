@@ -14,15 +14,17 @@ typedef struct {
 } orr_buffer;
 
 struct orr_quick;
+struct orr_plane_ops;
 
 struct orr_worker {
   const orr_ops *ops;
+  const struct orr_plane_ops *planes_ops;
   // A finished row in one go (quick.h); NULL where the processor cannot.
   void (*quick)(const struct orr_quick *q, int row, int n, void *out);
   int grouped;
   orr_taps across, down;
   orr_windows columns, rows;
-  orr_merged wide, tall;
+  orr_merged wide, tall, chroma_wide, chroma_tall;
   orr_buffer strip;    // horizontally resized source rows, a ring
   orr_buffer items;    // the resized picture
   orr_buffer sums;     // scratch of the area step

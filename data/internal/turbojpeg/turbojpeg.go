@@ -7,22 +7,12 @@
 package turbojpeg
 
 /*
-#include <stdlib.h>
-#include <string.h>
-#include <turbojpeg.h>
+#include "outcome.h"
 
-#ifndef TJFLAG_LIMITSCANS
-#define TJFLAG_LIMITSCANS 0
-#endif
-
-// Returns 0, 1 for a warning or 2 for an error; msg receives the library's text.
 static int orrery_tj_decode(tjhandle h, const unsigned char *src, unsigned long n, unsigned char *dst,
                             int width, int height, int format, int flags, char *msg, int msglen) {
   int rc = tjDecompress2(h, src, n, dst, width, 4 * width, height, format, flags | TJFLAG_LIMITSCANS);
-  if (rc == 0) return 0;
-  strncpy(msg, tjGetErrorStr2(h), msglen - 1);
-  msg[msglen - 1] = 0;
-  return tjGetErrorCode(h) == TJERR_WARNING ? 1 : 2;
+  return orrery_tj_outcome(h, rc, msg, msglen);
 }
 */
 import "C"
@@ -65,11 +55,6 @@ func Decode(dst, src []byte, width, height int, ink, quick bool) error {
 	if len(src) == 0 {
 		return errors.New("the file is empty")
 	}
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
-	if d.handle == nil {
-		return errors.New("TurboJPEG: out of memory")
-	}
 	format := C.int(C.TJPF_RGBA)
 	if ink {
 		format = C.TJPF_CMYK
@@ -78,19 +63,32 @@ func Decode(dst, src []byte, width, height int, ink, quick bool) error {
 	if quick {
 		always = C.TJFLAG_FASTUPSAMPLE | C.TJFLAG_FASTDCT
 	}
-	call := func(flags C.int) (int, string) {
-		rc := C.orrery_tj_decode(d.handle, (*C.uchar)(unsafe.Pointer(&src[0])), C.ulong(len(src)),
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
+	return d.strictly(src, func(flags C.int) C.int {
+		return C.orrery_tj_decode(d.handle, (*C.uchar)(unsafe.Pointer(&src[0])), C.ulong(len(src)),
 			(*C.uchar)(unsafe.Pointer(&dst[0])), C.int(width), C.int(height), format, flags|always,
 			&d.msg[0], C.int(len(d.msg)))
+	})
+}
+
+// strictly decodes src by call, whose result is orrery_tj_outcome's: damage is an error, what leaves every pixel as
+// it was is not.
+func (d *decoder) strictly(src []byte, call func(flags C.int) C.int) error {
+	if d.handle == nil {
+		return errors.New("TurboJPEG: out of memory")
+	}
+	try := func(flags C.int) (C.int, string) {
+		rc := call(flags)
 		if rc == 0 {
 			return 0, ""
 		}
-		return int(rc), C.GoString(&d.msg[0])
+		return rc, C.GoString(&d.msg[0])
 	}
-	rc, msg := call(C.TJFLAG_STOPONWARNING)
+	rc, msg := try(C.TJFLAG_STOPONWARNING)
 	if rc == 1 && harmless(msg, src) {
 		// The library stopped early; decode all of it and look at the last message.
-		rc, msg = call(0)
+		rc, msg = try(0)
 		if rc == 1 && harmless(msg, src) {
 			rc = 0
 		}
@@ -145,7 +143,7 @@ func explain(msg string) string {
 }
 
 func tidy(msg string) string {
-	for _, p := range []string{"tjDecompress2(): ", "Corrupt JPEG data: "} {
+	for _, p := range []string{"tjDecompress2(): ", "tjDecompressToYUVPlanes(): ", "Corrupt JPEG data: "} {
 		msg = strings.TrimPrefix(msg, p)
 	}
 	return msg
