@@ -178,13 +178,17 @@ struct WinogradGradient {
 };
 
 // products: scratch, kPoints * winograd_product_plane(tiles, panel width) floats.
-// Writes the gradient of the block's input rows, as it is: see ReduceGradient.
+// Writes the gradient of the block's input rows; raw, lazy, mean, sum and dot as in DataGradient.
 struct WinogradDataGradient {
   ConvShape shape;
   Block block;
   const float* weight;  // [panel of phases and c][point][k][width]
   Planes in;
   float *products, *out;  // out: whole tensor, NHWC, c channels
+  const float* raw;
+  Lazy lazy;
+  const float* mean;
+  double *sum, *dot;
 };
 
 // out [point][panel][channel in][width] += over tiles, for points [point0, point1).
@@ -209,7 +213,6 @@ struct WinogradTaps {
   float* first;  // tap (row0, col0)
   ptrdiff_t row, col;
   int row0, row1, col0, col1;
-  bool has(int i, int j) const { return i >= row0 && i < row1 && j >= col0 && j < col1; }
   float* at(int i, int j) const { return first + (i - row0) * row + (j - col0) * col; }
 };
 
@@ -221,6 +224,14 @@ struct WinogradWeight {
   int channels_in, group, width, panel0, panel1;
   float* packed;
   WinogradTaps taps(int in, int out) const;
+  // Whether the kernels of channels out from first to last are all there and differ in one index alone.
+  bool together(int first, int last) const {
+    const ConvShape& q = weight.shape;
+    if (!transposed) return last < q.k;
+    const int run = q.stride_w * q.c;
+    return first / group == last / group && last / group < q.stride_h && last % group < run &&
+           first % group / q.c == last % group / q.c;
+  }
 };
 
 constexpr int kWidestDepthwise = 7;

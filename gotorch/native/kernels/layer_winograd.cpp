@@ -95,27 +95,12 @@ struct Backward {
     isa.winograd_gradient({q, b, width_k, g, layout, for_data, for_weight});
     if (!a.input_gradient || tiles == 0) return;
     float* products = scratch(kProductsSlot, kPoints * winograd_product_plane(tiles, width_c));
-    isa.winograd_data_gradient({q, b, transposed.get(), for_data, products, a.input_gradient},
-                               width_c);
-    if (a.mean || a.input.lazy.relu) reduce(i);
-  }
-
-  // Mask and sums of the input rows of a block, while they are in cache.
-  void reduce(int i) {
-    const Block& b = blocks[i];
-    const PhaseRange rows = phase_rows(q, b);
-    const int first = std::max(0, q.stride_h * rows.first - q.pad_h);
-    const int last = std::min(q.h, q.stride_h * rows.last - q.pad_h);
-    if (first >= last) return;
-    ReduceGradient r{};
-    r.pixels = static_cast<ptrdiff_t>(last - first) * q.w, r.channels = q.c;
-    r.mean = a.mean, r.lazy = a.input.lazy;
-    if (a.mean) r.sum = sum.of(i), r.dot = dot.of(i);
-    for (int n = b.n0; n < b.n1; n++) {
-      const ptrdiff_t at = (static_cast<ptrdiff_t>(n) * q.h + first) * q.w * q.c;
-      r.g = r.masked = a.input_gradient + at, r.raw = a.input.x + at;
-      isa.reduce_gradient(r);
-    }
+    WinogradDataGradient d{};
+    d.shape = q, d.block = b, d.weight = transposed.get(), d.in = for_data;
+    d.products = products, d.out = a.input_gradient;
+    d.raw = a.input.x, d.lazy = a.input.lazy, d.mean = a.mean;
+    if (a.mean) d.sum = sum.of(i), d.dot = dot.of(i);
+    isa.winograd_data_gradient(d, width_c);
   }
 
   WinogradWeightGradient outer(int tiles, const Planes& x, const Planes& g, float* out) const {

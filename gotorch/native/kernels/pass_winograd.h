@@ -229,6 +229,69 @@ GOTORCH_INLINE void planes_to_tile(const float* from, ptrdiff_t plane, typename 
   both_axes<typename Points<I>::Output>(x, y);
 }
 
+// What follows the data gradient of one vector of a row's phases and channels, from float e of the run on: the mask of
+// the ReLU before and the sums for the BatchNorm before, as in DataGradientEpilogue.
+template <class I>
+struct WinogradEpilogue {
+  using V = typename I::V;
+  const WinogradDataGradient& t;
+  const int c, e;
+  const bool plain;
+  V mean, scale, offset;
+  V sum[kTile], dot[kTile];  // side by side: shorter sums, and they need not wait for each other
+  int channel[I::W];
+
+  GOTORCH_INLINE WinogradEpilogue(const WinogradDataGradient& task, int first)
+      : t(task), c(task.shape.c), e(first), plain(!task.sum && !task.lazy.relu) {
+    float m[I::W], s[I::W], o[I::W];
+    for (int i = 0; i < I::W; i++) {
+      const int k = channel[i] = (e + i) % c;
+      m[i] = t.sum ? t.mean[k] : 0;
+      s[i] = t.lazy.scale ? t.lazy.scale[k] : 1, o[i] = t.lazy.scale ? t.lazy.offset[k] : 0;
+    }
+    mean = I::load(m), scale = I::load(s), offset = I::load(o);
+    for (int i = 0; i < kTile; i++) sum[i] = dot[i] = I::zero();
+  }
+
+  // A whole vector at t.out + at.
+  GOTORCH_INLINE void put(V d, ptrdiff_t at, int chain) {
+    if (!plain) {
+      const V raw = I::load(t.raw + at);
+      if (t.lazy.relu) d = I::keep_between(d, I::fma(raw, scale, offset), I::set(t.lazy.cap));
+      sum[chain] = I::add(sum[chain], d);
+      dot[chain] = I::fma(d, I::sub(raw, mean), dot[chain]);
+    }
+    I::store(t.out + at, d);
+  }
+
+  // Lanes [first, last) of one.
+  void put_some(V value, ptrdiff_t at, int first, int last) {
+    float some[I::W];
+    I::store(some, value);
+    for (int i = first; i < last; i++) {
+      float d = some[i];
+      if (!plain) {
+        const float raw = t.raw[at + i];
+        const int k = channel[i];
+        if (t.lazy.relu) {
+          const float in = t.lazy.scale ? raw * t.lazy.scale[k] + t.lazy.offset[k] : raw;
+          d = in > 0 && in < t.lazy.cap ? d : 0;
+        }
+        if (t.sum) t.sum[k] += d, t.dot[k] += static_cast<double>(d) * (raw - t.mean[k]);
+      }
+      t.out[at + i] = d;
+    }
+  }
+
+  void finish() {
+    if (!t.sum) return;
+    float s[I::W], q[I::W];
+    I::store(s, I::add(I::add(sum[0], sum[1]), I::add(sum[2], sum[3])));
+    I::store(q, I::add(I::add(dot[0], dot[1]), I::add(dot[2], dot[3])));
+    for (int i = 0; i < I::W; i++) t.sum[channel[i]] += s[i], t.dot[channel[i]] += q[i];
+  }
+};
+
 template <class I, int P, int N>
 void winograd_data_gradient(const WinogradDataGradient& t) {
   const ConvShape& q = t.shape;
@@ -248,6 +311,8 @@ void winograd_data_gradient(const WinogradDataGradient& t) {
       const int o = panel * kWidth + v * I::W, phase = o / group, e = o % group;
       if (phase >= q.stride_h || e >= run) continue;
       const float* from = t.products + v * I::W;
+      WinogradEpilogue<I> epilogue(t, e);
+      const int lanes = run - e < I::W ? run - e : I::W;
       for (int n = 0; n < tiles.images; n++)
         for (int i = 0; i < tiles.rows; i++)
           for (int j = 0; j < tiles.cols; j++, from += kWidth) {
@@ -257,15 +322,15 @@ void winograd_data_gradient(const WinogradDataGradient& t) {
             const int top = q.stride_h * (rows.first + i * kTile) + phase - q.pad_h;
             const ptrdiff_t left =
                 static_cast<ptrdiff_t>(q.stride_w * (cols.first + j * kTile) - q.pad_w) * q.c + e;
-            float* to = t.out + (b.n0 + n) * image + top * row + left;
+            const ptrdiff_t to = (b.n0 + n) * image + top * row + left;
             if (top >= 0 && top + q.stride_h * (kTile - 1) < q.h &&
                 rows.first + i * kTile + kTile <= rows.last && left >= 0 &&
-                left + (kTile - 1) * run + I::W <= row && run - e >= I::W) {
+                left + (kTile - 1) * run + I::W <= row && lanes == I::W) {
 #pragma GCC unroll 4
               for (int r = 0; r < kTile; r++)
 #pragma GCC unroll 4
                 for (int c = 0; c < kTile; c++)
-                  I::store(to + r * q.stride_h * row + c * run, y[r][c]);
+                  epilogue.put(y[r][c], to + r * q.stride_h * row + c * run, c);
               continue;
             }
             for (int r = 0; r < kTile; r++) {
@@ -273,15 +338,18 @@ void winograd_data_gradient(const WinogradDataGradient& t) {
               if (rows.first + i * kTile + r >= rows.last || at < 0 || at >= q.h) continue;
               for (int c = 0; c < kTile; c++) {
                 // What of the vector lies inside both the row and the run of phases.
-                const ptrdiff_t x = left + c * run, end = x + (run - e < I::W ? run - e : I::W);
-                const ptrdiff_t last = end < row ? end : row;
-                float some[I::W];
-                I::store(some, y[r][c]);
-                for (ptrdiff_t k = x < 0 ? 0 : x; k < last; k++)
-                  to[r * q.stride_h * row + c * run + k - x] = some[k - x];
+                const ptrdiff_t x = left + c * run, first = x < 0 ? -x : 0;
+                const ptrdiff_t last = x + lanes < row ? lanes : row - x;
+                const ptrdiff_t place = to + r * q.stride_h * row + c * run;
+                if (first == 0 && last == I::W)
+                  epilogue.put(y[r][c], place, c);
+                else if (first < last)
+                  epilogue.put_some(y[r][c], place, static_cast<int>(first),
+                                    static_cast<int>(last));
               }
             }
           }
+      epilogue.finish();
     }
   }
 }
@@ -310,6 +378,26 @@ void winograd_weight_gradient(const WinogradWeightGradient& t) {
   }
 }
 
+// move(weight, tap) for all taps of a vector of channels out. Mostly its weights lie at one distance from each
+// other, and the way to the first tells all.
+template <class I, class Move>
+GOTORCH_INLINE void each_lane(const WinogradWeight& t, int in, int out,
+                              float (&taps)[kTaps * kTaps][I::W], Move move) {
+  const WinogradTaps first = t.taps(in, out);
+  const ptrdiff_t step = t.transposed ? t.weight.stride_c : t.weight.stride_k;
+  const bool even = t.together(out, out + I::W - 1);
+  for (int i = first.row0; even && i < first.row1; i++)
+    for (int j = first.col0; j < first.col1; j++) {
+      float* w = first.at(i, j);
+      for (int lane = 0; lane < I::W; lane++, w += step) move(w, taps[i * kTaps + j][lane]);
+    }
+  for (int lane = 0; !even && lane < I::W; lane++) {
+    const WinogradTaps s = t.taps(in, out + lane);
+    for (int i = s.row0; i < s.row1; i++)
+      for (int j = s.col0; j < s.col1; j++) move(s.at(i, j), taps[i * kTaps + j][lane]);
+  }
+}
+
 // The kernels' transform, [panel][point][channel in][width], from nine taps of a vector of channels
 // out at a time.
 template <class I>
@@ -318,13 +406,9 @@ void winograd_pack_weight(const WinogradWeight& t) {
   for (int panel = t.panel0; panel < t.panel1; panel++)
     for (int v = 0; v < t.width; v += I::W)
       for (int in = 0; in < t.channels_in; in++) {
-        float taps[kTaps * kTaps][I::W];
-        for (int lane = 0; lane < I::W; lane++) {
-          const WinogradTaps s = t.taps(in, panel * t.width + v + lane);
-          for (int i = 0; i < kTaps; i++)
-            for (int j = 0; j < kTaps; j++)
-              taps[i * kTaps + j][lane] = s.has(i, j) ? *s.at(i, j) : 0;
-        }
+        float taps[kTaps * kTaps][I::W] = {};
+        each_lane<I>(t, in, panel * t.width + v, taps,
+                     [](float* weight, float& tap) { tap = *weight; });
         for (int i = 0; i < kTaps; i++)
           for (int j = 0; j < kTaps; j++) x[i][j] = I::load(taps[i * kTaps + j]);
         both_axes<typename Points<I>::Weight>(x, y);
@@ -355,12 +439,8 @@ void winograd_unpack_weight(const WinogradWeight& t, const float* const* parts, 
         float taps[kTaps * kTaps][I::W];
         for (int i = 0; i < kTaps; i++)
           for (int j = 0; j < kTaps; j++) I::store(taps[i * kTaps + j], y[i][j]);
-        for (int lane = 0; lane < I::W; lane++) {
-          const WinogradTaps s = t.taps(in, panel * t.width + v + lane);
-          for (int i = 0; i < kTaps; i++)
-            for (int j = 0; j < kTaps; j++)
-              if (s.has(i, j)) *s.at(i, j) = taps[i * kTaps + j][lane];
-        }
+        each_lane<I>(t, in, panel * t.width + v, taps,
+                     [](float* weight, float& tap) { *weight = tap; });
       }
 }
 

@@ -15,6 +15,11 @@ namespace gotorch::kernels {
 // so a few cache sets hold them all.
 constexpr int kStreams = 8;
 
+// Rows of the weight tensor that are fetched ahead where each is read in one short run: the processor sees no
+// stream in those.
+constexpr int kRowsAhead = 2;
+constexpr ptrdiff_t kLine = 16;  // floats
+
 void pack_weight(const PackWeight& p, int width, int panel0, int panel1, float* out) {
   const ConvShape& q = p.shape;
   const int taps = q.r * q.s;
@@ -68,6 +73,8 @@ void pack_weight_transposed(const PackWeight& p, int width_k, int width_c, int p
       const ptrdiff_t from = k * p.stride_k + panel * width_c * stride;
       const ptrdiff_t to = k % width_k * width_c;
       const int count = k < q.k ? valid : 0;
+      for (ptrdiff_t x = 0; k + kRowsAhead < q.k && x < valid * stride; x += kLine)
+        __builtin_prefetch(p.weight + from + kRowsAhead * p.stride_k + x);
       for (const Tap& t : list) {
         const float* w = t.from + from;
         float* y = t.to + k / width_k * t.step + to;
