@@ -125,11 +125,16 @@ struct StageResult {
   at::Tensor raw;  // channels-last
 };
 
-// keep: a backward pass will follow. last: nothing else does; then, unless kept, if the statistics are known
+// How a chain runs: for a backward pass, for its value now in a pass that trains others (a frozen stage), or with no
+// gradient wanted of anything.
+enum class Purpose { kBackward, kValue, kInference };
+
+// last: nothing else does; then, unless kept, if the statistics are known
 // beforehand the BatchNorm, the residual and the last ReLU are done in the convolution's epilogue.
 // *finished says so.
-StageResult run_stage(const at::Tensor& x, const StageState* producer, const Stage& s, bool keep,
-                      bool last, const at::Tensor& residual, bool* finished) {
+StageResult run_stage(const at::Tensor& x, const StageState* producer, const Stage& s,
+                      Purpose purpose, bool last, const at::Tensor& residual, bool* finished) {
+  const bool keep = purpose == Purpose::kBackward;
   StageResult result;
   StageState& state = result.state;
   state.shape = shape_of(x, s), state.order = s.order;
@@ -148,13 +153,17 @@ StageResult run_stage(const at::Tensor& x, const StageState* producer, const Sta
   f.shape = q, f.input = input_of(x, producer), f.weight = weight_of(q, s.weight);
   std::vector<ValueCounts> observed;
   if (s.observe_conv.defined()) f.observed = &observed;
-  if (keep && s.weight.requires_grad())
-    forget_packed_weight(s.weight);
-  else
-    f.packed = packed_weight(s.weight, q.depthwise, [&] { return pack_forward_weight(f.weight); });
   f.bias = data(bias), f.relu = relu_first(s.order), f.cap = state.cap;
   f.out = result.raw.mutable_data_ptr<float>();
   if (state.batch_statistics) f.mean = &mean, f.variance = &variance;
+  f.inference = purpose == Purpose::kInference;
+  if (keep && s.weight.requires_grad()) {
+    forget_packed_weight(s.weight);
+  } else {
+    const Form form = form_of(f);
+    f.packed = packed_weight(s.weight, static_cast<int>(form),
+                             [&] { return pack_forward_weight(f.weight, form); });
+  }
   *finished = last && !keep && !state.batch_statistics && !s.observed();
   if (*finished) {
     if (state.norm()) f.scale = state.scale.data(), f.offset = state.offset.data();
@@ -203,17 +212,17 @@ struct ChainResult {
 };
 
 ChainResult run_chain(const at::Tensor& x, const std::vector<Stage>& stages,
-                      const at::Tensor& residual, bool keep) {
+                      const at::Tensor& residual, Purpose purpose) {
   ChainResult result;
   at::Tensor in = x;
   for (size_t i = 0; i < stages.size(); i++) {
     const bool last = i + 1 == stages.size();
     bool finished = false;
-    StageResult r = run_stage(in, i ? &result.stages.back() : nullptr, stages[i], keep, last,
+    StageResult r = run_stage(in, i ? &result.stages.back() : nullptr, stages[i], purpose, last,
                               last ? residual : at::Tensor(), &finished);
     result.stages.push_back(std::move(r.state));
     in = r.raw;
-    if (keep) result.raw.push_back(r.raw);
+    if (purpose == Purpose::kBackward) result.raw.push_back(r.raw);
     if (last) result.y = finished ? r.raw : finish_chain(result.stages.back(), r.raw, residual);
   }
   return result;
@@ -233,7 +242,7 @@ struct ChainFunction : torch::autograd::Function<ChainFunction> {
                             const std::vector<Stage>& stages) {
     const auto input = [&](size_t i) { return places[i] < 0 ? at::Tensor() : inputs[places[i]]; };
     const at::Tensor x = input(0), residual = input(1);
-    ChainResult r = run_chain(x, stages, residual, /*keep=*/true);
+    ChainResult r = run_chain(x, stages, residual, Purpose::kBackward);
     auto state = c10::make_intrusive<ChainState>();
     state->stages = std::move(r.stages);
     state->places = places;
@@ -398,8 +407,9 @@ at::Tensor own_chain(const at::Tensor& x, const std::vector<Stage>& stages,
   }
   if (wanted && at::GradMode::is_enabled())
     return ChainFunction::apply(at::TensorList(defined), places, stages);
+  const Purpose purpose = at::GradMode::is_enabled() ? Purpose::kValue : Purpose::kInference;
   const at::NoGradGuard no_grad;
-  return run_chain(inputs[0], stages, inputs[1], /*keep=*/false).y;
+  return run_chain(inputs[0], stages, inputs[1], purpose).y;
 }
 
 }  // namespace gotorch::kernels

@@ -110,6 +110,7 @@ const KernelTable avx2_kernels = {
     depthwise_data_gradient<Avx2, 6>,
     depthwise_weight_gradient<Avx2>,
     winograd_input<Avx2>,
+    [](const WinogradForward& t, int) { winograd_forward<Avx2, 6, 2>(t); },
     winograd_gradient<Avx2>,
     [](const WinogradDataGradient& t, int) { winograd_data_gradient<Avx2, 6, 2>(t); },
     winograd_weight_gradient<Avx2, 6, 2>,

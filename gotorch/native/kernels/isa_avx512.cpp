@@ -124,6 +124,9 @@ void weight_gradient_any(const WeightGradient& t) {
   : t.width == 16 ? weight_gradient<Avx512, 12, 1>(t)
                   : weight_gradient<Avx512, 12, 2>(t);
 }
+void winograd_forward_any(const WinogradForward& t, int width) {
+  width == 16 ? winograd_forward<Avx512, 12, 1>(t) : winograd_forward<Avx512, 12, 2>(t);
+}
 void winograd_data_gradient_any(const WinogradDataGradient& t, int width) {
   width == 16 ? winograd_data_gradient<Avx512, 12, 1>(t) : winograd_data_gradient<Avx512, 12, 2>(t);
 }
@@ -155,6 +158,7 @@ const KernelTable avx512_kernels = {
     depthwise_data_gradient<Avx512, 8>,
     depthwise_weight_gradient<Avx512>,
     winograd_input<Avx512>,
+    winograd_forward_any,
     winograd_gradient<Avx512>,
     winograd_data_gradient_any,
     winograd_weight_gradient_any,

@@ -82,6 +82,7 @@ const KernelTable portable_kernels = {
     depthwise_data_gradient<Portable, 6>,
     depthwise_weight_gradient<Portable>,
     winograd_input<Portable>,
+    [](const WinogradForward& t, int) { winograd_forward<Portable, 4, 2>(t); },
     winograd_gradient<Portable>,
     [](const WinogradDataGradient& t, int) { winograd_data_gradient<Portable, 4, 2>(t); },
     winograd_weight_gradient<Portable, 4, 2>,

@@ -177,6 +177,14 @@ struct WinogradGradient {
   Planes for_data, for_weight;
 };
 
+// Outputs without statistics. products: scratch, kPoints * winograd_product_plane(tiles, panel width) floats.
+struct WinogradForward {
+  Forward task;         // without segment, x and weight
+  const float* weight;  // [panel][point][channel in][width]
+  Planes in;
+  float* products;
+};
+
 // products: scratch, kPoints * winograd_product_plane(tiles, panel width) floats.
 // Writes the gradient of the block's input rows; raw, lazy, mean, sum and dot as in DataGradient.
 struct WinogradDataGradient {
@@ -254,6 +262,7 @@ struct KernelTable {
   void (*depthwise_data_gradient)(const DataGradient&);
   void (*depthwise_weight_gradient)(const WeightGradient&);
   void (*winograd_input)(const WinogradInput&);
+  void (*winograd_forward)(const WinogradForward&, int width);
   void (*winograd_gradient)(const WinogradGradient&);
   void (*winograd_data_gradient)(const WinogradDataGradient&, int width);
   void (*winograd_weight_gradient)(const WinogradWeightGradient&);

@@ -5,6 +5,7 @@
 
 #include "activation.h"
 #include "layer_parts.h"
+#include "winograd.h"
 
 namespace gotorch::kernels {
 
@@ -52,9 +53,17 @@ Channels channels(int count, float value) {
   return c;
 }
 
-std::shared_ptr<float> pack_forward_weight(const PackWeight& weight) {
+Form form_of(const ForwardArgs& a) {
+  if (a.shape.depthwise) return Form::kDepthwise;
+  return a.inference && !a.mean && !a.observed && winograd_pays(a.shape, threads())
+             ? Form::kWinograd
+             : Form::kDirect;
+}
+
+std::shared_ptr<float> pack_forward_weight(const PackWeight& weight, Form form) {
   const ConvShape& q = weight.shape;
-  if (q.depthwise) return depthwise_pack_weight(weight);
+  if (form == Form::kDepthwise) return depthwise_pack_weight(weight);
+  if (form == Form::kWinograd) return winograd_pack_weight(weight);
   const int width = kernels().width(q.k), panels = ceil_div(q.k, width), parts = threads();
   auto packed = floats(static_cast<ptrdiff_t>(q.r) * q.s * q.c * panels * width);
   parallel(parts, [&](int t) {
@@ -64,11 +73,13 @@ std::shared_ptr<float> pack_forward_weight(const PackWeight& weight) {
 }
 
 void forward_layer(const ForwardArgs& a) {
-  if (a.shape.depthwise) return depthwise_forward_layer(a);
+  const Form form = form_of(a);
+  if (form == Form::kDepthwise) return depthwise_forward_layer(a);
+  if (form == Form::kWinograd) return winograd_forward_layer(a);
   const KernelTable& isa = kernels();
   const ConvShape& q = a.shape;
   const int width = isa.width(q.k), panels = ceil_div(q.k, width), parts = threads();
-  const auto weight = a.packed ? a.packed : pack_forward_weight(a.weight);
+  const auto weight = a.packed ? a.packed : pack_forward_weight(a.weight, form);
   const Channels bias = padded_bias(a);
   const RowAffine row(q, a.input.lazy);
 
@@ -93,7 +104,7 @@ void forward_layer(const ForwardArgs& a) {
         packed = i;
       }
       Forward f = forward_task(a, b, bias);
-      f.width = width, f.weight = weight.get(), f.x = x, f.segment = segment.data();
+      f.weight = weight.get(), f.x = x, f.segment = segment.data();
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
       if (stats) sums.collect(i, &f);
       isa.forward(f);

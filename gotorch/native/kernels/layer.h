@@ -31,12 +31,17 @@ struct ForwardArgs {
   std::vector<double>*mean, *variance;  // of out per channel (variance biased), or null
   const float *scale, *offset, *residual;  // inference only, or null; scale, offset as Channels
   bool relu_last;
-  float cap;  // of either ReLU
+  float cap;       // of either ReLU
+  bool inference;  // no gradient is wanted of anything: Winograd's form may be taken
 };
 void forward_layer(const ForwardArgs& a);
 
-// The weights as forward_layer wants them, for ForwardArgs::packed.
-std::shared_ptr<float> pack_forward_weight(const PackWeight& weight);
+// The forms of a forward pass. Each wants its weights packed its own way.
+enum class Form { kDirect, kDepthwise, kWinograd };
+// The one that forward_layer takes.
+Form form_of(const ForwardArgs& a);
+// The weights as it wants them, for ForwardArgs::packed.
+std::shared_ptr<float> pack_forward_weight(const PackWeight& weight, Form form);
 
 struct BackwardArgs {
   ConvShape shape;
@@ -58,7 +63,9 @@ struct BackwardArgs {
 };
 void backward_layer(const BackwardArgs& a);
 
-// backward_layer through Winograd's form (winograd.h), where it fits.
+// The same through Winograd's form (winograd.h), where it fits; forward without statistics.
+void winograd_forward_layer(const ForwardArgs& a);
+std::shared_ptr<float> winograd_pack_weight(const PackWeight& weight);
 void winograd_backward_layer(const BackwardArgs& a);
 
 // The same for depthwise convolutions.

@@ -43,7 +43,7 @@ inline PackInput pack_task(const ConvShape& q, const Input& in, const RowAffine&
 // What every forward pass of a layer says of its epilogue. bias: padded to whole panels.
 inline Forward forward_task(const ForwardArgs& a, const Block& b, const Channels& bias) {
   Forward f{};
-  f.shape = a.shape, f.block = b, f.bias = bias.data();
+  f.shape = a.shape, f.block = b, f.bias = bias.data(), f.width = kernels().width(a.shape.k);
   f.relu = a.relu, f.keep_negative = a.relu && a.observed, f.cap = a.cap, f.out = a.out;
   f.scale = a.scale, f.offset = a.offset, f.residual = a.residual, f.relu_last = a.relu_last;
   return f;

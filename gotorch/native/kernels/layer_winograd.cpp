@@ -47,12 +47,12 @@ void transform_input(const ConvShape& q, const Input& in, const RowAffine& row, 
   isa.winograd_input({q, b, x, out});
 }
 
-std::shared_ptr<float> transform_weight(const PackWeight& weight, int channels_in, int group,
-                                        int width, int panels) {
+std::shared_ptr<float> transform_weight(const PackWeight& weight, bool transposed, int channels_in,
+                                        int group, int width, int panels) {
   auto packed = floats(static_cast<ptrdiff_t>(panels) * kPoints * channels_in * width);
   const int parts = threads();
   parallel(parts, [&](int t) {
-    kernels().winograd_pack_weight({weight, true, channels_in, group, width,
+    kernels().winograd_pack_weight({weight, transposed, channels_in, group, width,
                                     share(panels, t, parts), share(panels, t + 1, parts),
                                     packed.get()});
   });
@@ -76,8 +76,8 @@ struct Backward {
 
   explicit Backward(const BackwardArgs& args) : a(args) {
     if (a.input_gradient)
-      transposed =
-          transform_weight(a.weight, k, group, width_c, ceil_div(q.stride_h * group, width_c));
+      transposed = transform_weight(a.weight, true, k, group, width_c,
+                                    ceil_div(q.stride_h * group, width_c));
   }
 
   // One block: its transformed output gradient to for_weight, and its part of the data gradient.
@@ -177,6 +177,33 @@ struct Backward {
 };
 
 }  // namespace
+
+std::shared_ptr<float> winograd_pack_weight(const PackWeight& weight) {
+  const ConvShape& q = weight.shape;
+  const int width = kernels().width(q.k);
+  return transform_weight(weight, false, phase_channels(q), 0, width, ceil_div(q.k, width));
+}
+
+void winograd_forward_layer(const ForwardArgs& a) {
+  const ConvShape& q = a.shape;
+  const KernelTable& isa = kernels();
+  const int width = isa.width(q.k), parts = threads();
+  const auto weight = a.packed ? a.packed : winograd_pack_weight(a.weight);
+  const std::vector<Block> blocks = winograd_blocks(q, parts);
+  const Channels bias = padded_bias(a);
+  const RowAffine row(q, a.input.lazy);
+  const int count = static_cast<int>(blocks.size()), tasks = std::min(parts, count);
+  parallel(tasks, [&](int t) {
+    for (int i = share(count, t, tasks); i < share(count, t + 1, tasks); i++) {
+      const int tiles = output_tiles(q, blocks[i]).count();
+      Planes x = input_planes(q, nullptr, tiles);
+      x.data = scratch(kPlanesSlot, floats_of(x));
+      transform_input(q, a.input, row, blocks[i], x);
+      float* products = scratch(kProductsSlot, kPoints * winograd_product_plane(tiles, width));
+      isa.winograd_forward({forward_task(a, blocks[i], bias), weight.get(), x, products}, width);
+    }
+  });
+}
 
 void winograd_backward_layer(const BackwardArgs& a) {
   Backward pass(a);

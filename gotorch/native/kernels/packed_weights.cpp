@@ -13,7 +13,7 @@ struct Entry {
   c10::weak_intrusive_ptr<c10::TensorImpl> tensor;
   uint32_t version;
   const void* address;
-  bool depthwise;
+  int form;  // of the packing
   std::shared_ptr<float> packed;
 };
 
@@ -32,7 +32,7 @@ void drop_dead() {
 
 }  // namespace
 
-std::shared_ptr<float> packed_weight(const at::Tensor& weight, bool depthwise,
+std::shared_ptr<float> packed_weight(const at::Tensor& weight, int form,
                                      const std::function<std::shared_ptr<float>()>& make) {
   if (weight.is_inference()) return make();  // has no version counter
   const c10::TensorImpl* const key = weight.unsafeGetTensorImpl();
@@ -43,8 +43,7 @@ std::shared_ptr<float> packed_weight(const at::Tensor& weight, bool depthwise,
     const auto found = kept().find(key);
     if (found != kept().end()) {
       const Entry& e = found->second;
-      if (!e.tensor.expired() && e.version == version && e.address == address &&
-          e.depthwise == depthwise)
+      if (!e.tensor.expired() && e.version == version && e.address == address && e.form == form)
         return e.packed;
       kept().erase(found);
     }
@@ -54,7 +53,7 @@ std::shared_ptr<float> packed_weight(const at::Tensor& weight, bool depthwise,
   drop_dead();
   kept().insert_or_assign(
       key, Entry{c10::weak_intrusive_ptr<c10::TensorImpl>(weight.getIntrusivePtr()), version,
-                 address, depthwise, packed});
+                 address, form, packed});
   return packed;
 }
 

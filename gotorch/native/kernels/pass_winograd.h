@@ -6,6 +6,7 @@
 #pragma once
 
 #include "micro_kernel.h"
+#include "pass_forward.h"
 #include "pass_weight_gradient.h"
 
 namespace gotorch::kernels {
@@ -227,6 +228,47 @@ GOTORCH_INLINE void planes_to_tile(const float* from, ptrdiff_t plane, typename 
 #pragma GCC unroll 8
     for (int j = 0; j < 6; j++) x[i][j] = I::load(from + (i * 6 + j) * plane);
   both_axes<typename Points<I>::Output>(x, y);
+}
+
+template <class I, int P, int N>
+void winograd_forward(const WinogradForward& t) {
+  const Forward& f = t.task;
+  const ConvShape& q = f.shape;
+  const Block& b = f.block;
+  const Tiles tiles = output_tiles(q, b);
+  constexpr int kWidth = N * I::W;
+  const int channels = t.in.channels, rows = b.rows(), cols = q.ow();
+  const ptrdiff_t plane = winograd_product_plane(tiles.count(), kWidth);
+  const ptrdiff_t row = static_cast<ptrdiff_t>(cols) * q.k;
+  const typename I::V cap = I::set(f.cap);
+  for (int panel = 0; panel < ceil_div(q.k, kWidth); panel++) {
+    winograd_products<I, P, N>(
+        t.in, tiles.count(), t.weight + static_cast<ptrdiff_t>(panel) * kPoints * channels * kWidth,
+        t.products, plane);
+    const ForwardEpilogue<I, P, N> epilogue(f, panel);
+    for (int v = 0; v < N; v++) {
+      const int k = panel * kWidth + v * I::W;
+      if (k >= q.k) break;
+      const float* from = t.products + v * I::W;
+      for (int n = 0; n < tiles.images; n++) {
+        const ptrdiff_t image = ((b.n0 + n) * static_cast<ptrdiff_t>(q.oh()) + b.r0) * row;
+        for (int i = 0; i < tiles.rows; i++)
+          for (int j = 0; j < tiles.cols; j++, from += kWidth) {
+            typename I::V y[kTile][kTile];
+            planes_to_tile<I>(from, plane, y);
+            for (int r = 0; r < kTile && i * kTile + r < rows; r++)
+              for (int c = 0; c < kTile && j * kTile + c < cols; c++) {
+                typename I::V value = I::add(y[r][c], epilogue.bias[v]);
+                if (f.relu) value = I::min(I::max0(value), cap);
+                epilogue.put(value,
+                             image + (i * kTile + r) * row +
+                                 (j * kTile + c) * static_cast<ptrdiff_t>(q.k) + k,
+                             k);
+              }
+          }
+      }
+    }
+  }
 }
 
 // What follows the data gradient of one vector of a row's phases and channels, from float e of the run on: the mask of
