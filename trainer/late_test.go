@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -87,6 +88,33 @@ func TestLateStepsAreTheSameSteps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The times of late steps, of which some are told of at once, add up to the training's, and their waits too.
+func TestTimesOfLateSteps(t *testing.T) {
+	times := &addTimes{stopAt: &stopAt{step: -1}}
+	_, result, _ := fitted(t, quick(), func(o *Options) { o.lateOnCPU, o.recorder, o.Watchers = 3, &fakeRecorder{}, []Watcher{times} })
+	images := float64(times.steps * quick().BatchSize)
+	if rate := images / times.seconds; times.steps == 0 || math.Abs(rate-result.ImagesPerSecond) > 1e-9*rate {
+		t.Errorf("%d steps say %v images/s, the result %v", times.steps, rate, result.ImagesPerSecond)
+	}
+	if share := times.waits / times.seconds; math.Abs(share-result.DataWaitFraction) > 1e-9 {
+		t.Errorf("steps waited %v of the time, the result says %v", share, result.DataWaitFraction)
+	}
+	if result.Seconds < times.seconds {
+		t.Errorf("steps took %v s of %v", times.seconds, result.Seconds)
+	}
+}
+
+type addTimes struct {
+	*stopAt
+	steps          int
+	seconds, waits float64
+}
+
+func (a *addTimes) StepEnds(s Step) {
+	a.steps++
+	a.seconds, a.waits = a.seconds+s.Seconds, a.waits+s.DataWaitSeconds
 }
 
 // copyLosses keeps the losses that it is told.
