@@ -26,7 +26,7 @@ type lateStep struct {
 // lateBy is how many steps this training may run behind: none where something wants to know each step's
 // outcome before the next begins.
 func (f *fit) lateBy() int {
-	if f.World != nil || f.observer != nil || f.OnNaN == OnNaNSkip || !guardable(f.recipe.Optimizer) {
+	if f.World != nil || f.observer != nil || f.OnNaN == OnNaNSkip {
 		return 0
 	}
 	if f.device.IsCUDA() {
