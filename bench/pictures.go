@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
 	"github.com/wangkuiyi/orrery/models"
@@ -215,6 +217,8 @@ func (s *session) trainStored(ctx context.Context, recipe trainer.Recipe, store 
 
 // fit times steps of trainer.Fit, with a run folder as any training has.
 func (s *session) fit(ctx context.Context, recipe trainer.Recipe, pictures augment.Source, warmUp, steps int) (p pass, err error) {
+	// A store that a pass before wrote, and what is left to do of its removal, would be the disk's work during this one.
+	unix.Sync()
 	dir := s.newPath("run")
 	run, err := trainer.NewRun(dir, recipe)
 	if err != nil {
