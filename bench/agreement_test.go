@@ -1,13 +1,9 @@
 package bench
 
 import (
-	"fmt"
-	"image"
-	"image/color"
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,16 +16,7 @@ import (
 func noise(t *testing.T, each int) *data.Dataset {
 	t.Helper()
 	dir := t.TempDir()
-	r := rand.New(rand.NewPCG(5, 6))
-	for _, class := range []string{"a", "b"} {
-		for i := range each {
-			picture := image.NewNRGBA(image.Rect(0, 0, 44, 40))
-			for p := range 44 * 40 {
-				picture.SetNRGBA(p%44, p/44, color.NRGBA{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256)), 255})
-			}
-			testdata.WritePNG(t, filepath.Join(dir, class, fmt.Sprintf("%d.png", i)), picture)
-		}
-	}
+	testdata.NoisySet(t, dir, rand.New(rand.NewPCG(5, 6)), 44, 40, each, "a", "b")
 	set, err := data.Open(t.Context(), dir, data.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -59,5 +46,48 @@ func TestRatesAreTrainsOwn(t *testing.T) {
 	}
 	if got := w.p.waits.Seconds() / w.p.total.Seconds(); math.Abs(got-result.DataWaitFraction) > 1e-5 {
 		t.Errorf("bench waits for %v of the time, the training for %v", got, result.DataWaitFraction)
+	}
+}
+
+// TestEpochSteps times short epochs whole, and so many steps of long ones.
+func TestEpochSteps(t *testing.T) {
+	o := tiny()
+	o.Set = noise(t, 20) // 32 to train on
+	for _, c := range []struct{ batch, steps, want int }{{8, 3, 4}, {8, 4, 4}, {8, 5, 8}, {4, 2, 8}, {2, 3, 3}} {
+		o.Steps = c.steps
+		if got := o.epochSteps(c.batch); got != c.want {
+			t.Errorf("%d steps, batches of %d: %d are timed, want %d", c.steps, c.batch, got, c.want)
+		}
+	}
+}
+
+// TestRowsOfTheStoreDecodeNothing has all that is read stored before a row of it is timed.
+func TestRowsOfTheStoreDecodeNothing(t *testing.T) {
+	set, recipe := noise(t, 300), tiny().Recipes[0]
+	o := tiny()
+	o.Set, o.Steps = set, 40
+	s := &session{Options: o, folder: t.TempDir(), meter: &meter{}, report: &Report{}}
+	// Less than an epoch, and two, between which the 120 pictures of validation are decoded.
+	for batch, validated := range map[int]int64{2: 0, 16: 120} {
+		recipe.BatchSize = batch
+		pictures, closeStore, err := s.newStore(recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.decode(t.Context(), recipe, pictures); err != nil {
+			t.Fatal(err)
+		}
+		store := pictures.(*data.Store)
+		before := store.Stats().Misses
+		p, err := s.trainStored(t.Context(), recipe, store)
+		if err != nil || len(p.steps) < o.Steps {
+			t.Fatalf("%d steps: %v", len(p.steps), err)
+		}
+		if n := store.Stats().Misses - before; n != validated {
+			t.Errorf("batches of %d: %d pictures were decoded in a row of stored ones, want %d", batch, n, validated)
+		}
+		if err := closeStore(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -29,12 +29,15 @@ type Options struct {
 	// Set is the pictures; nil measures synthetic ones alone.
 	Set *data.Dataset
 	// Steps are timed in each repeat, after WarmUp that are not. A WarmUp below 0 is
-	// 3 on the CPU, 10 on a GPU. From JPEG files an epoch is the most there is.
+	// 3 on the CPU, 10 on a GPU. Training on decoded pictures takes more of them, up to
+	// whole epochs, where epochs are short; from JPEG files an epoch is the most there is.
 	Steps, WarmUp, Repeats int
 	Prices                 Prices
 	Log                    *slog.Logger // takes progress
 	Commit                 string
 	Command                []string
+	// Training, where it is given, changes the options of every training that is measured.
+	Training func(*trainer.Options)
 }
 
 // A Report is all that was measured.
@@ -60,6 +63,14 @@ func (r *Report) Failed() int {
 		}
 	}
 	return n
+}
+
+// training are o with what is asked to be changed.
+func (o *Options) training(t trainer.Options) trainer.Options {
+	if o.Training != nil {
+		o.Training(&t)
+	}
+	return t
 }
 
 // Check reports the first option that cannot be measured, before anything is.
@@ -105,6 +116,19 @@ func (o *Options) combinations() []trainer.Recipe {
 
 // endless is more epochs than are ever measured.
 const endless = 1 << 20
+
+// shortEpochs is how many times Steps an epoch may have to be timed whole.
+const shortEpochs = 4
+
+// epochSteps are Steps, and as many more as end with an epoch: every place in an epoch, from its first
+// step after validation to its last, then counts as often as in a training.
+func (o *Options) epochSteps(batch int) int {
+	epoch := o.trainImages() / batch
+	if epoch > shortEpochs*o.Steps {
+		return o.Steps
+	}
+	return (o.Steps + epoch - 1) / epoch * epoch
+}
 
 func (o *Options) trainImages() int {
 	train, _, err := o.Set.Split(o.Recipes[0].ValidPct, o.Recipes[0].SplitSeed)

@@ -107,19 +107,26 @@ func TestAFailedRow(t *testing.T) {
 func TestStopwatch(t *testing.T) {
 	now, stopped := uint64(0), 0
 	m := &meter{counters: []counter{{unit: 1, read: func() (uint64, error) { return now, nil }}}}
+	clock := time.Unix(0, 0)
 	w := &stopwatch{probe: newProbe(m), warmUp: 2, steps: 7, batch: 8, stop: func() { stopped++ }}
+	w.probe.now = func() time.Time { return clock }
 	for epoch := range 3 {
 		w.EpochStarts(epoch, 3, 4)
 		for range 4 {
 			now++
-			w.StepEnds(trainer.Step{Seconds: 0.5, DataWaitSeconds: 0.125})
+			clock = clock.Add(time.Second / 2)
+			w.StepEnds(trainer.Step{Seconds: 0.5, DataWaitSeconds: 0.125, Way: trainer.Way{Late: true, Graph: epoch > 0}})
 		}
 		now += 100
+		clock = clock.Add(time.Hour)
 		w.EpochEnds(trainer.Epoch{})
 	}
 	w.probe.tell(&w.p)
 	if len(w.p.steps) != 7 || w.p.total != 3500*time.Millisecond || w.p.waits != 875*time.Millisecond || w.p.images != 56 || w.p.first != 500*time.Millisecond {
 		t.Errorf("the pass is %+v", w.p)
+	}
+	if *w.p.way != (trainer.Way{Late: true}) {
+		t.Errorf("the steps, of which some are no graph, are %+v", *w.p.way)
 	}
 	if stopped != 1 {
 		t.Errorf("the training was told to stop %d times", stopped)

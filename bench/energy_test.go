@@ -89,22 +89,26 @@ func TestEnergyOf(t *testing.T) {
 	}
 }
 
-// TestProbe leaves out what is used between stop and start.
+// TestProbe leaves out what is used between stop and start, and counts the power of the rest for the timed steps' whole time.
 func TestProbe(t *testing.T) {
 	now := uint64(0)
 	m := &meter{counters: []counter{{name: "c", unit: 1, wrap: 0, read: func() (uint64, error) { return now, nil }}}}
 	p := newProbe(m)
+	clock := time.Unix(0, 0)
+	p.now = func() time.Time { return clock }
 	for _, used := range []uint64{3, 4} {
 		now += 100
+		clock = clock.Add(time.Minute)
 		p.start()
 		now += used
+		clock = clock.Add(time.Second)
 		p.stop()
 		p.stop() // again
 	}
-	var got pass
+	got := pass{total: 4 * time.Second}
 	p.tell(&got)
-	if got.joules != 7 || !got.metered {
-		t.Errorf("%v J, metered %v; want 7", got.joules, got.metered)
+	if got.joules != 14 || !got.metered {
+		t.Errorf("%v J, metered %v; want 14", got.joules, got.metered)
 	}
 	p = newProbe(&meter{})
 	p.start()

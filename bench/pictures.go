@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/wangkuiyi/orrery/augment"
 	"github.com/wangkuiyi/orrery/data"
@@ -84,24 +87,53 @@ func (s *session) decode(ctx context.Context, recipe trainer.Recipe, store augme
 	if err != nil {
 		return nil, err
 	}
-	batch, wanted := recipe.BatchSize, s.warmUp+s.Steps
+	batch, wanted := recipe.BatchSize, s.warmUp+s.epochSteps(recipe.BatchSize)
 	shown = train[:min(len(train)/batch, wanted)*batch]
-	if ahead := wanted + 3; ahead < len(train)/batch { // less than an epoch: its first batches, and those made ahead
-		loader, err := trainer.TrainingLoader(recipe, s.Set, store)
-		if err != nil {
-			return nil, err
-		}
-		if err := drain(ctx, loader, ahead); err != nil {
-			return nil, err
-		}
-	} else {
+	ahead := wanted + aheadBatches
+	part := ahead < len(train)/batch // of an epoch
+	if !part {
 		shown = train
 	}
-	loader, err := trainer.EvaluationLoader(recipe, s.Set, store, shown)
-	if err != nil {
-		return nil, err
+	return shown, keepAll(store, func() error {
+		if part {
+			loader, err := trainer.TrainingLoader(recipe, s.Set, store)
+			if err != nil {
+				return err
+			}
+			if err := drain(ctx, loader, ahead); err != nil {
+				return err
+			}
+		}
+		loader, err := trainer.EvaluationLoader(recipe, s.Set, store, shown)
+		if err != nil {
+			return err
+		}
+		return drain(ctx, loader, len(shown))
+	})
+}
+
+// aheadBatches is more than a loader makes ahead of a training, late or not.
+const aheadBatches = 16
+
+// keepAll reads until all that is read is stored: a store leaves pictures out when they come faster than
+// the disk takes them. It ends, too, when that does not get better.
+func keepAll(pictures augment.Source, read func() error) error {
+	store, ok := pictures.(*data.Store)
+	if !ok {
+		return read()
 	}
-	return shown, drain(ctx, loader, len(shown))
+	for missed := int64(math.MaxInt64); ; {
+		before := store.Stats().Misses
+		if err := read(); err != nil {
+			return err
+		}
+		store.Flush()
+		now := store.Stats().Misses - before
+		if now == 0 || now >= missed {
+			return nil
+		}
+		missed = now
+	}
 }
 
 // drain reads an epoch's first batches and closes the loader.
@@ -174,16 +206,19 @@ func (s *session) trainDecoding(ctx context.Context, recipe trainer.Recipe) (p p
 	defer func() { err = errors.Join(err, closeStore()) }()
 	epoch := s.trainImages() / recipe.BatchSize
 	steps := min(s.Steps, epoch)
+	recipe.Resident = trainer.ResidentOff // or all would be decoded before the first step
 	return s.fit(ctx, recipe, store, min(s.warmUp, epoch-steps), steps)
 }
 
 // trainStored trains on decoded pictures, as later epochs and runs do.
 func (s *session) trainStored(ctx context.Context, recipe trainer.Recipe, store data.Pictures) (pass, error) {
-	return s.fit(ctx, recipe, store, s.warmUp, s.Steps)
+	return s.fit(ctx, recipe, store, s.warmUp, s.epochSteps(recipe.BatchSize))
 }
 
 // fit times steps of trainer.Fit, with a run folder as any training has.
 func (s *session) fit(ctx context.Context, recipe trainer.Recipe, pictures augment.Source, warmUp, steps int) (p pass, err error) {
+	// A store that a pass before wrote, and what is left to do of its removal, would be the disk's work during this one.
+	unix.Sync()
 	dir := s.newPath("run")
 	run, err := trainer.NewRun(dir, recipe)
 	if err != nil {
@@ -193,9 +228,9 @@ func (s *session) fit(ctx context.Context, recipe trainer.Recipe, pictures augme
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
 	w := &stopwatch{probe: newProbe(s.meter), warmUp: warmUp, steps: steps, batch: recipe.BatchSize, stop: stop, p: pass{warmUp: warmUp}}
-	_, err = trainer.Fit(inner, recipe, s.Set, trainer.Options{
+	_, err = trainer.Fit(inner, recipe, s.Set, s.training(trainer.Options{
 		Run: run, Pictures: pictures, Watchers: []trainer.Watcher{w}, Log: slog.New(slog.DiscardHandler), Started: time.Now(), Commit: s.Commit,
-	})
+	}))
 	if len(w.p.steps) == steps && errors.Is(err, trainer.ErrStopped) { // as asked
 		err = nil
 	}
@@ -239,6 +274,7 @@ func (s *stopwatch) StepEnds(step trainer.Step) {
 	case s.seen > s.warmUp:
 		s.p.steps, s.p.total, s.p.images = append(s.p.steps, took), s.p.total+took, s.p.images+s.batch
 		s.p.waits += time.Duration(step.DataWaitSeconds * float64(time.Second))
+		s.p.took(step.Way)
 	case s.seen == s.warmUp && s.left > 0:
 		s.probe.start()
 	}

@@ -107,6 +107,9 @@ func (s *stepper) timed(ctx context.Context, warmUp, steps int, m *meter) (p pas
 		p.waits += wait
 		p.steps = append(p.steps, time.Since(began))
 		p.images += s.batch
+		if s.work == Train {
+			p.took(s.rig.Way())
+		}
 	}
 	if err := s.rig.Synchronize(); err != nil {
 		return p, err
@@ -162,7 +165,7 @@ func (s *session) onRig(ctx context.Context, work, input string, recipe trainer.
 			}
 		}
 		defer f.close()
-		rig, err := trainer.NewRig(recipe, classes)
+		rig, err := trainer.NewRig(recipe, classes, s.training(trainer.Options{}))
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/wangkuiyi/orrery/trainer"
 )
 
 // The works and inputs of rows.
@@ -37,6 +40,9 @@ type Row struct {
 	RepeatSpread float64   `json:"repeat_spread"`
 	Steps        int       `json:"steps"`   // timed, over all repeats
 	WarmUp       int       `json:"warm_up"` // steps of each repeat that were not timed
+	// Way is how the timed steps of training were taken: as a GPU is to take them, or waited for one by one.
+	// What is not true of all of them is false.
+	Way trainer.Way `json:"way"`
 	// FirstStepMs is the very first step, when memory is taken and kernels are chosen.
 	FirstStepMs float64 `json:"first_step_ms"`
 	// DataWait is the fraction of the time that waited for pictures.
@@ -70,10 +76,22 @@ type pass struct {
 	waits   time.Duration // of total
 	first   time.Duration // the first step of the warm-up, or of all
 	images  int           // of the timed steps
+	way     *trainer.Way  // of the timed steps; nil: none is of training
 	warmUp  int           // steps before them
 	peak    int64         // bytes
 	joules  float64
 	metered bool // joules is measured
+}
+
+// took notes how a timed step of training was taken.
+func (p *pass) took(w trainer.Way) { p.way = both(p.way, &w) }
+
+// both is what is true of two ways, of which either may be nil.
+func both(a, b *trainer.Way) *trainer.Way {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	return &trainer.Way{Late: a.Late && b.Late, Graph: a.Graph && b.Graph, Resident: a.Resident && b.Resident}
 }
 
 func (p *pass) rate() float64 { return float64(p.images) / p.total.Seconds() }
@@ -83,12 +101,17 @@ func (r *Row) sumUp(passes []pass) {
 	var all []time.Duration
 	var total, waits time.Duration
 	images := 0
+	var way *trainer.Way
 	for i := range passes {
 		p := &passes[i]
 		all = append(all, p.steps...)
 		total, waits, images = total+p.total, waits+p.waits, images+p.images
 		r.Repeats = append(r.Repeats, p.rate())
+		way = both(way, p.way)
 		r.PeakMemoryBytes = max(r.PeakMemoryBytes, p.peak)
+	}
+	if way != nil {
+		r.Way = *way
 	}
 	r.Steps, r.WarmUp = len(all), passes[0].warmUp
 	r.ImagesPerSecond = float64(images) / total.Seconds()

@@ -82,7 +82,7 @@ func (s *session) onDevice(ctx context.Context, device string, first bool) error
 
 // measureCeilings keeps the higher ones of all measurements on the device.
 func (s *session) measureCeilings(recipe trainer.Recipe) error {
-	rig, err := trainer.NewRig(recipe, syntheticClasses) // the threads of training
+	rig, err := trainer.NewRig(recipe, syntheticClasses, trainer.Options{}) // the threads of training
 	if err != nil {
 		return err
 	}

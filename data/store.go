@@ -309,6 +309,13 @@ type StoreStats struct {
 	Writing      bool  // this process is the one that writes
 }
 
+// Flush waits until all that waits to be written is.
+func (s *Store) Flush() {
+	for s.waiting.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Stats returns the counters of the store.
 func (s *Store) Stats() StoreStats {
 	s.mu.RLock()

@@ -216,14 +216,14 @@ func (opt Optimizer) SetWeightDecay(wd float64) {
 }
 
 // Guard makes steps change nothing when found, a 0-dim Float on the parameters' device, is 1; nothing waits
-// to know. Tensor{} ends that. Only SGD, Adam and AdamW can; Step of the others panics.
+// to know. Tensor{} ends that.
 func (opt Optimizer) Guard(found Tensor) {
 	check(C.cgt_optimizer_guard(opt.use("Guard"), found.orNil("Guard")), "Guard")
 	runtime.KeepAlive(found)
 	runtime.KeepAlive(opt.Opt)
 }
 
-// DeviceLR makes SGD, Adam and AdamW read the learning rate from the parameters' GPU, where SetGroupOptions
+// DeviceLR makes steps read the learning rate from the parameters' GPU, where SetGroupOptions
 // writes it, so that a step in a CUDAGraph follows it. The momentum of a recorded step stays as it was.
 func (opt Optimizer) DeviceLR(on bool) {
 	C.cgt_optimizer_device_lr(opt.use("DeviceLR"), cbool(on))

@@ -2,16 +2,12 @@ package serve
 
 import (
 	"crypto/subtle"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-)
 
-// policy lets the page load its own files and show the pictures it was given, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"github.com/wangkuiyi/orrery/internal/pageguard"
+)
 
 // cookie holds the token for the page's own requests.
 const cookie = "orrery-serve"
@@ -23,12 +19,7 @@ func guarded(o Options, next http.Handler) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	inner := origin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		pageguard.SetHeaders(w.Header(), "blob:", "data:") // the pictures it was given
 		foreign := r.Header.Get("Origin") != "" && r.Header.Get("Origin") != "http://"+r.Host && r.Header.Get("Origin") != "https://"+r.Host
 		switch {
 		case !o.isOwn(r.Host):
@@ -51,26 +42,14 @@ func guarded(o Options, next http.Handler) http.Handler {
 // isOwn tells whether a Host header names this server, so that no other name
 // can be made to lead here (DNS rebinding). Ports may differ, as through a tunnel.
 func (o Options) isOwn(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	host = pageguard.HostName(host)
 	switch {
 	case len(o.Hosts) > 0:
 		return slices.Contains(o.Hosts, host)
 	case o.Token != "":
 		return true
 	}
-	return IsLoopback(host)
-}
-
-// IsLoopback tells whether a host, without its port, is this machine's loopback address.
-func IsLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
+	return pageguard.IsLoopback(host)
 }
 
 // knows looks for the token in an Authorization header, the page's address and its cookie.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/color"
 	"image/png"
 	"io"
 	"log/slog"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/internal/testdata"
 	"github.com/wangkuiyi/orrery/trainer"
 )
 
@@ -76,15 +75,8 @@ func train(pictures, run string) error {
 
 // square is a PNG file of 48x40 noisy pixels of a class's colour.
 func square(class int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, uint64(class)))
-	m := image.NewNRGBA(image.Rect(0, 0, 48, 40))
-	for p := range 48 * 40 {
-		c := [3]uint8{uint8(r.IntN(120)), uint8(r.IntN(120)), uint8(r.IntN(120))}
-		c[2-class] += 110
-		m.SetNRGBA(p%48, p/48, color.NRGBA{c[0], c[1], c[2], 255})
-	}
 	var b bytes.Buffer
-	_ = png.Encode(&b, m) // a Buffer takes every write
+	_ = png.Encode(&b, testdata.Noisy(rand.New(rand.NewPCG(seed, uint64(class))), 48, 40, class)) // a Buffer takes every write
 	return b.Bytes()
 }
 

@@ -92,6 +92,7 @@ type fit struct {
 	// Of a training that runs late; see late.go, graph.go, feed.go.
 	late         int
 	queue        []*lateStep
+	unsettled    float64 // seconds that the queue's steps have taken
 	recording    *recording
 	steady       bool          // the momentum stays, and the optimiser is recorded, too
 	pictureBlock *pictureBlock // nil: pictures are streamed

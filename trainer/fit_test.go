@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -27,18 +25,7 @@ import (
 func colourSet(t *testing.T, each int) *data.Dataset {
 	t.Helper()
 	dir := t.TempDir()
-	r := rand.New(rand.NewPCG(1, 2))
-	for class, name := range []string{"blue", "green", "red"} {
-		for i := range each {
-			picture := image.NewNRGBA(image.Rect(0, 0, 48, 40))
-			for p := range 48 * 40 {
-				c := [3]uint8{uint8(r.IntN(120)), uint8(r.IntN(120)), uint8(r.IntN(120))}
-				c[2-class] += 110
-				picture.SetNRGBA(p%48, p/48, color.NRGBA{c[0], c[1], c[2], 255})
-			}
-			testdata.WritePNG(t, filepath.Join(dir, name, fmt.Sprintf("%03d.png", i)), picture)
-		}
-	}
+	testdata.NoisySet(t, dir, rand.New(rand.NewPCG(1, 2)), 48, 40, each, "blue", "green", "red")
 	return openSet(t, dir)
 }
 

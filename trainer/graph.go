@@ -77,6 +77,9 @@ func (f *fit) whyNotRecorded() string {
 // steadyMomentum tells whether the momentum stays the same, so that the optimiser's part can be recorded,
 // too: the rate is read from the device, the momentum is not.
 func (f *fit) steadyMomentum() bool {
+	if f.optimizer.steady() {
+		return true
+	}
 	_, first := f.recipe.Rates(0, f.steps)
 	for i := range f.steps {
 		if _, momentum := f.recipe.Rates(i, f.steps); momentum != first {

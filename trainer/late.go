@@ -17,7 +17,8 @@ const lateness = 8
 
 // A lateStep was asked of the device; nobody has read its loss yet.
 type lateStep struct {
-	record Step          // without the loss
+	record Step          // without the loss and the time
+	images int           // of the batch
 	batch  augment.Batch // whose memory the device may still be reading
 	loss   torch.Tensor  // 0-dim Float on the CPU, once the device was waited for
 }
@@ -25,7 +26,7 @@ type lateStep struct {
 // lateBy is how many steps this training may run behind: none where something wants to know each step's
 // outcome before the next begins.
 func (f *fit) lateBy() int {
-	if f.World != nil || f.observer != nil || f.OnNaN == OnNaNSkip || !guardable(f.recipe.Optimizer) {
+	if f.World != nil || f.observer != nil || f.OnNaN == OnNaNSkip {
 		return 0
 	}
 	if f.device.IsCUDA() {
@@ -52,38 +53,44 @@ func (f *fit) beginLate() error {
 	})
 }
 
-// stepLate asks for a step on one batch, which it takes over, and tells the watchers of one before.
+// stepLate asks for a step on one batch, which it takes over, and tells the watchers of those before, once it has
+// waited for the device.
 func (f *fit) stepLate(batch *augment.Batch, began time.Time, wait time.Duration) error {
-	p := &f.progress
-	lr, momentum := f.recipe.Rates(p.Step, f.steps)
-	s := &lateStep{record: Step{Step: p.Step, Epoch: p.Epoch, LearningRate: lr, Momentum: momentum, DataWaitSeconds: wait.Seconds()}, batch: *batch}
+	s := &lateStep{images: batch.N, batch: *batch}
 	*batch = augment.Batch{}
+	s.record.Resident = s.batch.Dtype == augment.Shots
+	return f.enqueue(s, began, wait, f.progress.Batch+1 == f.train.Steps(), func() (torch.Tensor, target) {
+		return f.feed(&s.batch), targetOf(&s.batch, f.device)
+	})
+}
+
+// enqueue asks for a step on what input takes to the device.
+func (f *fit) enqueue(s *lateStep, began time.Time, wait time.Duration, last bool, input func() (torch.Tensor, target)) error {
+	p, r := &f.progress, &s.record
+	r.Step, r.Epoch, r.DataWaitSeconds, r.Late = p.Step, p.Epoch, wait.Seconds(), true
+	r.LearningRate, r.Momentum = f.recipe.Rates(p.Step, f.steps)
 	f.queue = append(f.queue, s)
-	last := p.Batch+1 == f.train.Steps()
-	if err := f.retrying(s.batch.N, func() error { return f.ask(s, last) }); err != nil {
+	if err := f.retrying(s.images, func() error { return f.ask(s, last, input) }); err != nil {
 		f.dropLate()
 		return fmt.Errorf("step %d: %w", p.Step, err)
 	}
 	p.Batch++
 	p.Step++
-	// The step that is waited at pays for those before it.
-	s.record.Seconds = time.Since(began).Seconds()
-	s.record.ImagesPerSecond = float64(s.batch.N) / s.record.Seconds
-	p.WaitSeconds += wait.Seconds()
-	err := f.settle(f.late - 1)
-	p.TrainSeconds += time.Since(began).Seconds()
-	return err
+	f.unsettled += time.Since(began).Seconds()
+	return f.settle(f.late - 1)
 }
 
 // ask asks the device for a step.
-func (f *fit) ask(s *lateStep, last bool) error {
+func (f *fit) ask(s *lateStep, last bool, input func() (torch.Tensor, target)) error {
 	return torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
 		f.optimizer.at(s.record.Step, f.steps)
 		f.optimizer.setRates(s.record.LearningRate, s.record.Momentum)
 		spoilt := f.spoil != nil && f.spoil(s.record.Step)
-		loss := f.record(scope, f.feed(&s.batch), targetOf(&s.batch, f.device), last, spoilt)
+		x, t := input()
+		loss := f.record(scope, x, t, last, spoilt)
+		s.record.Graph = !spoilt && f.recording != nil && f.recording.graph != nil
 		s.loss = scope.Keep(loss.CopyAsync(torch.CPU))
 	})
 }
@@ -107,19 +114,23 @@ func (f *fit) gradients(x torch.Tensor, t target, spoilt bool) torch.Tensor {
 }
 
 // settle waits for the device, reads the losses of the steps asked for, and tells the watchers, once they
-// are more than so many.
+// are more than so many. Nobody knows how long each of them took: they share the time evenly.
 func (f *fit) settle(more int) error {
 	if len(f.queue) <= more {
 		return nil
 	}
+	began := time.Now()
 	if err := torch.Try(func() { torch.Synchronize(f.device) }); err != nil {
 		step := f.queue[0].record.Step
 		f.dropLate()
 		return fmt.Errorf("step %d or later: %w", step, err)
 	}
+	each := (f.unsettled + time.Since(began).Seconds()) / float64(len(f.queue))
+	f.unsettled = 0
 	for len(f.queue) > 0 {
 		s := f.queue[0]
 		f.queue = f.queue[1:]
+		s.record.Seconds, s.record.ImagesPerSecond = each, float64(s.images)/each
 		err := f.settleStep(s)
 		s.batch.Release()
 		if err != nil {
@@ -130,16 +141,8 @@ func (f *fit) settle(more int) error {
 	return nil
 }
 
-// settleAll is settle after the last step, whose time it counts.
-func (f *fit) settleAll() error {
-	if len(f.queue) == 0 {
-		return nil
-	}
-	began := time.Now()
-	err := f.settle(0)
-	f.progress.TrainSeconds += time.Since(began).Seconds()
-	return err
-}
+// settleAll is settle after the last step.
+func (f *fit) settleAll() error { return f.settle(0) }
 
 func (f *fit) settleStep(s *lateStep) error {
 	p := &f.progress
@@ -158,7 +161,7 @@ func (f *fit) settleStep(s *lateStep) error {
 		p.FirstStep = time.Since(f.Started).Seconds()
 	}
 	s.record.Loss, s.record.SmoothedLoss, s.record.MemoryMiB = loss, p.Smoothed.add(loss), residentMiB()
-	p.TrainedImages += s.batch.N
+	f.count(s.record, s.images)
 	return f.tell(s.record, &s.batch)
 }
 
@@ -171,7 +174,7 @@ func (f *fit) dropLate() {
 		}
 		s.batch.Release()
 	}
-	f.queue = nil
+	f.queue, f.unsettled = nil, 0
 }
 
 // retrying does a step, in smaller parts when memory runs out.

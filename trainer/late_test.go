@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	torch "github.com/wangkuiyi/gotorch"
 
 	"github.com/wangkuiyi/orrery/data"
+	"github.com/wangkuiyi/orrery/models"
 )
 
 // A fakeRecorder has a recording done again operation by operation, as a GPU would do it as a whole.
@@ -38,9 +40,20 @@ type fakeRecording struct {
 func (r *fakeRecording) Replay() { r.of.replayed++; r.f() }
 func (r *fakeRecording) Close()  { r.of.closed++ }
 
+// speedy is cifar10-speed with a narrow network and small batches.
+func speedy(t *testing.T) Recipe {
+	t.Helper()
+	r, err := LoadRecipe("cifar10-speed", Article())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Device, r.Width, r.BatchSize, r.Epochs, r.Threads, r.TTA = "cpu", 0.125, 8, 2, 1, 0
+	return r
+}
+
 // methods are recipes whose steps differ in what they keep from step to step.
-func methods() map[string]Recipe {
-	recipes := map[string]Recipe{"one-cycle": quick()}
+func methods(t *testing.T) map[string]Recipe {
+	recipes := map[string]Recipe{"one-cycle": quick(), "muon-sgd": speedy(t)}
 	add := func(name string, change func(*Recipe)) {
 		r := quick()
 		change(&r)
@@ -49,6 +62,11 @@ func methods() map[string]Recipe {
 	add("steady momentum, ema, clipping", func(r *Recipe) { r.Schedule, r.EMA, r.ClipNorm, r.Optimizer = Cosine, 0.9, 1, AdamW })
 	add("sgd, mixup, dropout", func(r *Recipe) { r.Schedule, r.Optimizer, r.MixUp, r.Dropout = Flat, SGD, 0.4, 0.2 })
 	add("growing pictures", func(r *Recipe) { r.StartSize, r.Epochs = 24, 3 })
+	add("rmsprop", func(r *Recipe) { r.Schedule, r.Optimizer, r.LearningRate = Cosine, RMSprop, 1e-3 })
+	add("lamb", func(r *Recipe) { r.Optimizer = LAMB })
+	add("lion", func(r *Recipe) { r.Schedule, r.Optimizer, r.LearningRate = Cosine, Lion, 3e-4 })
+	add("muon", func(r *Recipe) { r.Schedule, r.Optimizer = Cosine, Muon })
+	add("muon, one-cycle, float16", func(r *Recipe) { r.Optimizer, r.AMP = Muon, FP16 })
 	add("accumulated", func(r *Recipe) { r.Accumulate = 2 })
 	add("float16", func(r *Recipe) { r.AMP = FP16 })
 	return recipes
@@ -57,7 +75,7 @@ func methods() map[string]Recipe {
 // Steps that nobody waits for, recorded or not, are the steps that are waited for, to the last bit, and
 // what is told of them is the same.
 func TestLateStepsAreTheSameSteps(t *testing.T) {
-	for name, recipe := range methods() {
+	for name, recipe := range methods(t) {
 		t.Run(name, func(t *testing.T) {
 			var losses [3][]float64
 			run := func(way int, change func(*Options)) map[string][]float32 {
@@ -87,6 +105,33 @@ func TestLateStepsAreTheSameSteps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The times of late steps, of which some are told of at once, add up to the training's, and their waits too.
+func TestTimesOfLateSteps(t *testing.T) {
+	times := &addTimes{stopAt: &stopAt{step: -1}}
+	_, result, _ := fitted(t, quick(), func(o *Options) { o.lateOnCPU, o.recorder, o.Watchers = 3, &fakeRecorder{}, []Watcher{times} })
+	images := float64(times.steps * quick().BatchSize)
+	if rate := images / times.seconds; times.steps == 0 || math.Abs(rate-result.ImagesPerSecond) > 1e-9*rate {
+		t.Errorf("%d steps say %v images/s, the result %v", times.steps, rate, result.ImagesPerSecond)
+	}
+	if share := times.waits / times.seconds; math.Abs(share-result.DataWaitFraction) > 1e-9 {
+		t.Errorf("steps waited %v of the time, the result says %v", share, result.DataWaitFraction)
+	}
+	if result.Seconds < times.seconds {
+		t.Errorf("steps took %v s of %v", times.seconds, result.Seconds)
+	}
+}
+
+type addTimes struct {
+	*stopAt
+	steps          int
+	seconds, waits float64
+}
+
+func (a *addTimes) StepEnds(s Step) {
+	a.steps++
+	a.seconds, a.waits = a.seconds+s.Seconds, a.waits+s.DataWaitSeconds
 }
 
 // copyLosses keeps the losses that it is told.
@@ -240,6 +285,75 @@ func TestPicturesOnTheDevice(t *testing.T) {
 			with.lateOnCPU, with.residentOnCPU, with.residentLimit = 2, true, o.residentLimit
 		}); !strings.Contains(log, "streamed to the device") || !strings.Contains(log, says) {
 			t.Errorf("want %q: the log says %s", says, log)
+		}
+	}
+}
+
+// The recipe cifar10-speed flips and shifts pictures that lie on the device by one sampling: its batches are those that the
+// processor makes, within 1/255.
+func TestSpeedPicturesOnTheDevice(t *testing.T) {
+	recipe := speedy(t)
+	scope := torch.NewScope()
+	defer scope.Close()
+	set := colourSet(t, 16)
+	training, validation, err := split(set, recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fit{Options: options(nil, set), recipe: recipe, set: set, training: training, validation: validation, device: torch.CPU, late: 2}
+	f.residentOnCPU = true
+	streaming, err := f.trainLoader(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer streaming.Close()
+	if f.keepPictures(); f.pictureBlock == nil {
+		t.Fatal("the pictures are streamed")
+	}
+	planning, err := f.trainLoader(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer planning.Close()
+	_, std, _ := models.Normalization(recipe.Normalize)
+	seen := map[int]bool{}
+	for epoch := range 2 { // a flip alternates
+		ours, theirs := planning.Epoch(t.Context(), epoch), streaming.Epoch(t.Context(), epoch)
+		for range planning.Steps() {
+			plan, err := ours.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, err := theirs.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := torch.Values[float32](f.feed(plan).Contiguous()), torch.Values[float32](f.feed(made).CastTo(torch.Float).Contiguous())
+			plane := len(want) / plan.N / 3
+			for i := range want {
+				if d := math.Abs(float64(got[i]-want[i])) * float64(std[i/plane%3]); d > 1./255+1e-6 {
+					t.Fatalf("epoch %d, value %d: %v on the device, %v by the processor", epoch, i, got[i], want[i])
+				}
+			}
+			for i, index := range plan.Indices {
+				if index != made.Indices[i] || plan.Labels[i] != made.Labels[i] {
+					t.Fatalf("picture %d of label %d, want %d of %d", index, plan.Labels[i], made.Indices[i], made.Labels[i])
+				}
+				seen[index] = true
+			}
+			plan.Release()
+			made.Release()
+		}
+		ours.Close()
+		theirs.Close()
+	}
+	if len(seen) < len(training)*3/4 {
+		t.Errorf("%d of %d pictures were seen", len(seen), len(training))
+	}
+	_, _, log := fitted(t, recipe, func(o *Options) { o.lateOnCPU, o.residentOnCPU, o.recorder = 2, true, &fakeRecorder{} })
+	for _, word := range []string{"pictures lie on the device", "recorded as a CUDA graph", "optimizer_inside=true"} {
+		if !strings.Contains(log, word) {
+			t.Errorf("want %q: the log says %s", word, log)
 		}
 	}
 }

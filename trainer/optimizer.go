@@ -103,7 +103,7 @@ func (o *optimizer) makeRules() {
 		o.plainRules()
 	}
 	for _, rule := range o.rules {
-		if o.guarded() {
+		if o.guard.T != nil {
 			rule.Guard(o.guard)
 		}
 		rule.DeviceLR(o.deviceLR)
@@ -160,17 +160,13 @@ func (o *optimizer) scaleLoss(device torch.Device) {
 // setGuard has steps left out where the guard says so.
 func (o *optimizer) setGuard(guard torch.Tensor) {
 	o.guard = guard
-	if o.guarded() {
-		for _, rule := range o.rules {
-			rule.Guard(guard)
-		}
+	for _, rule := range o.rules {
+		rule.Guard(guard)
 	}
 }
 
-// guarded tells whether every rule leaves a step out by itself, so that nobody waits for the device to know.
-func (o *optimizer) guarded() bool { return o.guard.T != nil && guardable(o.recipe.Optimizer) }
-
-func guardable(name string) bool { return name == Adam || name == AdamW || name == SGD }
+// steady tells whether no rule's momentum follows the schedule's.
+func (o *optimizer) steady() bool { return !slices.Contains(o.momenta, 0) }
 
 // rule starts an optimiser of that name; it gives its number.
 func (o *optimizer) rule(name string) int {
@@ -245,9 +241,6 @@ func (o *optimizer) end(last bool) {
 	o.open = 0
 	o.scaler.unscale(o.trained(), o.guard)
 	defer o.scaler.update(o.guard)
-	if o.guard.T != nil && !o.guarded() && o.guard.ItemFloat64() != 0 {
-		return
-	}
 	if trained := o.trained(); o.recipe.ClipNorm > 0 && len(trained) > 0 {
 		if trained[0].Device().IsCUDA() {
 			torch.LimitGradNorm(trained, o.recipe.ClipNorm, 2)

@@ -9,9 +9,17 @@ type Step struct {
 	Loss            float64 // of this batch
 	SmoothedLoss    float64 // fastai's debiased exponential mean, beta 0.98
 	ImagesPerSecond float64 // of this step, waiting included
-	Seconds         float64 // of this step, waiting included
+	Seconds         float64 // of this step, waiting included; of late steps, the mean of those settled together
 	DataWaitSeconds float64 // time the step stood still for its batch
 	MemoryMiB       float64 // that the process held after the step; NaN where that is not known
+	Way
+}
+
+// A Way is how a step was taken.
+type Way struct {
+	Late     bool `json:"late"`     // nobody waited for it by itself
+	Graph    bool `json:"graph"`    // as a recorded graph
+	Resident bool `json:"resident"` // on pictures that lie on the device
 }
 
 // An Epoch is a line of fastai's table, as history.csv keeps it.

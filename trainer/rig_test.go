@@ -11,7 +11,7 @@ import (
 // values are those of the rig's parameters and buffers of floating point.
 func (r *Rig) values() map[string][]float32 {
 	list := map[string][]float32{}
-	for _, n := range r.model.Named() {
+	for _, n := range r.fit.model.Named() {
 		if !isInteger(n.Tensor) {
 			list[n.Name] = torch.Values[float32](n.Tensor.Detach().To(cpu()))
 		}
@@ -20,7 +20,7 @@ func (r *Rig) values() map[string][]float32 {
 }
 
 func TestRig(t *testing.T) {
-	rig, err := NewRig(quick(), 3)
+	rig, err := NewRig(quick(), 3, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestRigTakesBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loader.Close()
-	rig, err := NewRig(recipe, 3)
+	rig, err := NewRig(recipe, 3, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,14 +90,14 @@ func TestRigTakesBatches(t *testing.T) {
 func TestRigRefuses(t *testing.T) {
 	recipe := quick()
 	recipe.BatchSize = 0
-	if _, err := NewRig(recipe, 3); err == nil {
+	if _, err := NewRig(recipe, 3, Options{}); err == nil {
 		t.Error("a batch of 0 was accepted")
 	}
 	recipe = quick()
 	if recipe.Device = "cuda:0"; torch.IsCUDAAvailable() {
 		t.Skip("there is a GPU")
 	}
-	if _, err := NewRig(recipe, 3); err == nil {
+	if _, err := NewRig(recipe, 3, Options{}); err == nil {
 		t.Error("a GPU that is not there was accepted")
 	}
 }

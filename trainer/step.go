@@ -116,12 +116,19 @@ func (f *fit) step(batch *augment.Batch, images int, began time.Time, wait time.
 		ImagesPerSecond: float64(images) / seconds, Seconds: seconds, DataWaitSeconds: wait.Seconds(),
 		MemoryMiB: residentMiB(),
 	}
-	p.TrainSeconds += seconds
-	p.WaitSeconds += wait.Seconds()
-	p.TrainedImages += images
+	f.count(record, images)
 	p.Batch++
 	p.Step++
 	return f.tell(record, batch)
+}
+
+// count adds a step to what Result.ImagesPerSecond and DataWaitFraction are of: the times of all steps, and nothing
+// between them.
+func (f *fit) count(record Step, images int) {
+	p := &f.progress
+	p.TrainSeconds += record.Seconds
+	p.WaitSeconds += record.DataWaitSeconds
+	p.TrainedImages += images
 }
 
 // tell hands out what is known of a step on a batch.

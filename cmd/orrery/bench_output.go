@@ -15,6 +15,7 @@ import (
 	"github.com/wangkuiyi/orrery/bench"
 	"github.com/wangkuiyi/orrery/internal/atomicfile"
 	"github.com/wangkuiyi/orrery/report"
+	"github.com/wangkuiyi/orrery/trainer"
 )
 
 // A benchColumn is one of a table; it is left out where no row has anything in it.
@@ -47,6 +48,12 @@ var benchRates = []benchColumn{
 			return ""
 		}
 		return percent(r.DataWait)
+	}},
+	{"steps", func(r bench.Row) string {
+		if r.Work != bench.Train {
+			return ""
+		}
+		return wayOf(r.Way)
 	}},
 	{"memory", func(r bench.Row) string { return mebibytes(r.PeakMemoryBytes) }},
 	{"J/1000", func(r bench.Row) string {
@@ -81,6 +88,21 @@ var benchParts = []benchColumn{
 	{"reached", func(r bench.Row) string {
 		return about(r.Floor, func(f bench.Floor) string { return percent(f.Reached) })
 	}},
+}
+
+// wayOf is how steps were taken, in words.
+func wayOf(w trainer.Way) string {
+	words := []string{"waited for"}
+	if w.Late {
+		words[0] = "late"
+	}
+	if w.Graph {
+		words = append(words, "graph")
+	}
+	if w.Resident {
+		words = append(words, "resident")
+	}
+	return strings.Join(words, ", ")
 }
 
 func about[T any](v *T, text func(T) string) string {

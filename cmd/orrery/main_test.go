@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"image"
-	"image/color"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -101,18 +98,7 @@ func fails(t *testing.T, o outcome, code int, words ...string) {
 func photos(t *testing.T, each int, classes ...string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "photos")
-	r := rand.New(rand.NewPCG(3, 4))
-	for i, class := range classes {
-		for n := range each {
-			picture := image.NewNRGBA(image.Rect(0, 0, 44, 40))
-			for p := range 44 * 40 {
-				c := [3]uint8{uint8(r.IntN(120)), uint8(r.IntN(120)), uint8(r.IntN(120))}
-				c[i%3] += 110
-				picture.SetNRGBA(p%44, p/44, color.NRGBA{c[0], c[1], c[2], 255})
-			}
-			testdata.WritePNG(t, filepath.Join(dir, class, fmt.Sprintf("%03d.png", n)), picture)
-		}
-	}
+	testdata.NoisySet(t, dir, rand.New(rand.NewPCG(3, 4)), 44, 40, each, classes...)
 	return dir
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/wangkuiyi/orrery/internal/pageguard"
 	"github.com/wangkuiyi/orrery/serve"
 )
 
@@ -59,7 +60,7 @@ func serveRun(c *cli.Context) error {
 		return usagef("listen is %q; it must be an address and a port, such as 127.0.0.1:8000", c.String("listen"))
 	}
 	token := os.Getenv(tokenVariable)
-	if token == "" && !serve.IsLoopback(host) {
+	if token == "" && !pageguard.IsLoopback(host) {
 		token = rand.Text()
 		fmt.Fprintf(c.App.ErrWriter, "orrery: other machines reach this address, so each request must carry the token %s\n", token)
 	}

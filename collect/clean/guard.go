@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/wangkuiyi/orrery/internal/pageguard"
 )
 
 // guard lets through requests that come from the page it protects: to this machine by name or number, from no other origin, with
@@ -26,18 +27,8 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(random)
 }
 
-// policy lets the page load its own files, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Content-Security-Policy", policy)
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cache-Control", "no-store")
+	pageguard.SetHeaders(w.Header())
 	switch {
 	case !isLocal(r.Host):
 		http.Error(w, "this page answers only to the name of this machine", http.StatusForbidden)
@@ -55,17 +46,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isLocal tells whether a Host header names this machine, so that no other name can be made to lead here (DNS rebinding).
 // The port may be another one, as through an ssh tunnel.
-func isLocal(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
+func isLocal(host string) bool { return pageguard.IsLoopback(pageguard.HostName(host)) }
 
 // sameOrigin refuses what a browser says was sent by a page of another origin.
 func sameOrigin(r *http.Request) bool {

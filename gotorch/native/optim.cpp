@@ -52,6 +52,7 @@ struct cgt_optimizer {
   }
 
   void step();
+  void rule(Group& group, Param& q, const at::Tensor& g);
   template <typename LR>
   void apply(Bucket& b, const cgt_options& s, const LR& lr);
 };
@@ -76,14 +77,39 @@ static void check_fits(const char* what, const at::Tensor& t, const at::Tensor& 
               t.toString(), ", its parameter ", p.toString());
 }
 
-// The rules of optim_rules.cpp take the count of steps as a number: on the CPU nobody waits for it.
-static at::Device step_device(int8_t kind, const at::Tensor& p) {
-  return kind > kAdamW ? at::Device(at::kCPU) : p.device();
+// Where the guard is 1, a tensor takes what it was before again: chosen, not multiplied, for what the step wrote may
+// be no number.
+static void keep_where(const at::Tensor& skip, const at::Tensor& before, at::Tensor t) {
+  if (t.defined()) t.copy_(at::where(skip, before, t));
+}
+
+static at::Tensor copy_of(const at::Tensor& t) { return t.defined() ? t.clone() : t; }
+
+// A step of one parameter by a rule of optim_rules.cpp.
+void cgt_optimizer::rule(Group& group, Param& q, const at::Tensor& g) {
+  at::Tensor lr;
+  if (device_lr) {
+    if (!group.lr.defined()) group.lr = at::full({}, group.s.lr, q.p.options().dtype(at::kDouble));
+    lr = group.lr;
+  } else {
+    lr = at::scalar_tensor(group.s.lr, at::kDouble);
+  }
+  if (!found.defined()) {
+    q.step.add_(1);
+    update(kind, group.s, lr, q.step, q.p, g, q.first, q.second);
+    return;
+  }
+  const at::Tensor skip = found > 0;
+  const at::Tensor p = copy_of(q.p), first = copy_of(q.first), second = copy_of(q.second);
+  q.step.add_(1);
+  update(kind, group.s, lr, q.step, q.p, g, q.first, q.second);
+  q.step.sub_(found);
+  keep_where(skip, p, q.p);
+  keep_where(skip, first, q.first);
+  keep_where(skip, second, q.second);
 }
 
 void cgt_optimizer::step() {
-  TORCH_CHECK(!found.defined() || kind <= kAdamW,
-              "this optimiser cannot leave a step out by itself; only SGD, Adam and AdamW can");
   c10::NoGradGuard no_grad;
   for (Group& group : groups) {
     const cgt_options& s = group.s;
@@ -100,11 +126,9 @@ void cgt_optimizer::step() {
       if (fresh && state_tensors(kind, s) > 0) q.first = at::zeros_like(q.p);
       if (fresh && state_tensors(kind, s) > 1) q.second = at::zeros_like(q.p);
       if (!q.step.defined())
-        q.step =
-            at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(step_device(kind, q.p)));
+        q.step = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(q.p.device()));
       if (kind > kAdamW) {
-        q.step.add_(1);
-        update(kind, s, q.step.item<double>(), q.p, g, q.first, q.second);
+        rule(group, q, g);
         continue;
       }
       const bool first = kind == 0 && fresh;
@@ -246,8 +270,7 @@ char* cgt_optimizer_set_state(cgt_optimizer* o, int64_t param, cgt_t step, cgt_t
       return at::empty_like(q.p).copy_(t);
     };
     at::Tensor a = fit(first), b = fit(second), n = T(step);
-    if (n.defined())
-      n = n.detach().to(step_device(o->kind, q.p), at::kFloat, false, true).reshape({});
+    if (n.defined()) n = n.detach().to(q.p.device(), at::kFloat, false, true).reshape({});
     q.step = n;
     q.first = a;
     q.second = b;

@@ -7,28 +7,35 @@ namespace cgt {
 
 namespace {
 
+// What a decoupled decay leaves of the weights.
+at::Tensor decayed(const cgt_options& s, const at::Tensor& lr) {
+  return lr.mul(s.weight_decay).neg_().add_(1);
+}
+
 // Tieleman and Hinton, 2012, with torch.optim.RMSprop's order of operations; alpha is beta2.
-void rmsprop(const cgt_options& s, at::Tensor p, at::Tensor g, at::Tensor square,
-             at::Tensor buffer) {
+void rmsprop(const cgt_options& s, const at::Tensor& lr, at::Tensor p, at::Tensor g,
+             at::Tensor square, at::Tensor buffer) {
   if (s.weight_decay != 0) g = g.add(p, s.weight_decay);
   square.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
   const at::Tensor root = square.sqrt().add_(s.eps);
   if (s.momentum > 0) {
     buffer.mul_(s.momentum).addcdiv_(g, root);
-    p.add_(buffer, -s.lr);
+    p.sub_(buffer.mul(lr));
   } else {
-    p.addcdiv_(g, root, -s.lr);
+    p.sub_(g.div(root).mul_(lr));
   }
 }
 
 // You et al., 2020: Adam's step, scaled so that its norm is lr times the weights'. Weights without
 // decay take Adam's step, as in timm.
-void lamb(const cgt_options& s, double step, at::Tensor p, const at::Tensor& g, at::Tensor mean,
-          at::Tensor square) {
+void lamb(const cgt_options& s, const at::Tensor& lr, const at::Tensor& step, at::Tensor p,
+          const at::Tensor& g, at::Tensor mean, at::Tensor square) {
   mean.mul_(s.beta1).add_(g, 1 - s.beta1);
   square.mul_(s.beta2).addcmul_(g, g, 1 - s.beta2);
-  const double c1 = 1 - std::pow(s.beta1, step), c2 = 1 - std::pow(s.beta2, step);
-  at::Tensor change = mean.div(c1).div_(square.sqrt().div_(std::sqrt(c2)).add_(s.eps));
+  const at::Tensor n = step.to(at::kDouble);
+  const at::Tensor c1 = at::pow(s.beta1, n).neg_().add_(1);
+  const at::Tensor c2 = at::pow(s.beta2, n).neg_().add_(1).sqrt_();
+  at::Tensor change = mean.div(c1).div_(square.sqrt().div_(c2).add_(s.eps));
   if (s.weight_decay != 0) {
     change.add_(p, s.weight_decay);
     const at::Tensor weights = p.norm(), changes = change.norm();
@@ -36,13 +43,14 @@ void lamb(const cgt_options& s, double step, at::Tensor p, const at::Tensor& g, 
                                        at::ones_like(weights));
     change.mul_(ratio);
   }
-  p.add_(change, -s.lr);
+  p.sub_(change.mul_(lr));
 }
 
 // Chen et al., 2023.
-void lion(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor mean) {
-  p.mul_(1 - s.lr * s.weight_decay);
-  p.add_(mean.lerp(g, 1 - s.beta1).sign_(), -s.lr);
+void lion(const cgt_options& s, const at::Tensor& lr, at::Tensor p, const at::Tensor& g,
+          at::Tensor mean) {
+  p.mul_(decayed(s, lr));
+  p.sub_(mean.lerp(g, 1 - s.beta1).sign_().mul_(lr));
   mean.lerp_(g, 1 - s.beta2);
 }
 
@@ -62,27 +70,29 @@ at::Tensor orthogonal(const at::Tensor& g, int steps, at::ScalarType dtype) {
 
 // torch.optim.Muon, with Nesterov's momentum; a convolution counts as a matrix with a row for each
 // output channel.
-void muon(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
+void muon(const cgt_options& s, const at::Tensor& lr, at::Tensor p, const at::Tensor& g,
+          at::Tensor buffer) {
   TORCH_CHECK(p.dim() > 1,
               "Muon trains matrices and convolutions, not vectors; give those to AdamW");
   buffer.lerp_(g, 1 - s.momentum);
   const at::Tensor change = g.lerp(buffer, s.momentum).flatten(1);
-  const double rate =
-      s.lr * std::sqrt(std::max(1.0, static_cast<double>(change.size(0)) / change.size(1)));
-  p.mul_(1 - s.lr * s.weight_decay);
-  p.add_(orthogonal(change, 5, at::kBFloat16).to(p.scalar_type()).reshape(p.sizes()), -rate);
+  const at::Tensor rate =
+      lr.mul(std::sqrt(std::max(1.0, static_cast<double>(change.size(0)) / change.size(1))));
+  p.mul_(decayed(s, lr));
+  p.sub_(orthogonal(change, 5, at::kBFloat16).to(p.scalar_type()).reshape(p.sizes()).mul(rate));
 }
 
 // Jordan's airbench94_muon, 2024: the weights are first brought to a norm of sqrt(rows), then take an orthogonal step,
 // which has such a norm, too: lr alone is how far they turn. Three Newton-Schulz steps; in bfloat16 where a GPU gains by
 // it, for a CPU does not.
-void muon_sphere(const cgt_options& s, at::Tensor p, const at::Tensor& g, at::Tensor buffer) {
+void muon_sphere(const cgt_options& s, const at::Tensor& lr, at::Tensor p, const at::Tensor& g,
+                 at::Tensor buffer) {
   TORCH_CHECK(p.dim() > 1, "Muon trains matrices and convolutions, not vectors; give those to SGD");
   buffer.mul_(s.momentum).add_(g);
   const at::Tensor change = g.add(buffer, s.momentum).flatten(1);
   const at::ScalarType dtype = p.is_cuda() ? at::kBFloat16 : p.scalar_type();
   p.mul_(p.norm().clamp_min(1e-7).reciprocal_().mul_(std::sqrt(static_cast<double>(p.size(0)))));
-  p.add_(orthogonal(change, 3, dtype).to(p.scalar_type()).reshape(p.sizes()), -s.lr);
+  p.sub_(orthogonal(change, 3, dtype).to(p.scalar_type()).reshape(p.sizes()).mul(lr));
 }
 
 }  // namespace
@@ -100,20 +110,20 @@ int state_tensors(int8_t kind, const cgt_options& s) {
   }
 }
 
-void update(int8_t kind, const cgt_options& s, double step, at::Tensor p, const at::Tensor& g,
-            at::Tensor first, at::Tensor second) {
+void update(int8_t kind, const cgt_options& s, const at::Tensor& lr, const at::Tensor& step,
+            at::Tensor p, const at::Tensor& g, at::Tensor first, at::Tensor second) {
   const at::Tensor gradient = s.maximize ? g.neg() : g;
   switch (kind) {
     case kRMSprop:
-      return rmsprop(s, p, gradient, first, second);
+      return rmsprop(s, lr, p, gradient, first, second);
     case kLAMB:
-      return lamb(s, step, p, gradient, first, second);
+      return lamb(s, lr, step, p, gradient, first, second);
     case kLion:
-      return lion(s, p, gradient, first);
+      return lion(s, lr, p, gradient, first);
     case kMuon:
-      return muon(s, p, gradient, first);
+      return muon(s, lr, p, gradient, first);
     case kMuonSphere:
-      return muon_sphere(s, p, gradient, first);
+      return muon_sphere(s, lr, p, gradient, first);
     default:
       TORCH_CHECK(false, "no such optimiser: ", static_cast<int>(kind));
   }

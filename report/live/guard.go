@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/wangkuiyi/orrery/internal/pageguard"
 )
 
 // newToken is the secret in the page's address: 128 random bits.
@@ -47,15 +49,7 @@ func newGuard(token, address string, next http.Handler) (*guard, error) {
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "+
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
+	pageguard.SetHeaders(w.Header(), "data:")
 	if !g.hosts[strings.ToLower(r.Host)] {
 		http.Error(w, "this address is not served here", http.StatusForbidden)
 		return
