@@ -56,13 +56,16 @@ bench: build ## how fast each device trains, with floors and costs; what a call 
 	@$(env) bin/orrery bench
 	@cd gotorch && ../$(env) go test -buildvcs=false -run '^$$' -bench . .
 
-.PHONY: race asan leaks no-avx2 fuzz torture
+.PHONY: race asan tsan leaks no-avx2 fuzz torture
 race: setup-test native ## every test with Go's race detector
 	@$(env) scripts/check/test.sh -race
 
 asan: setup-test ## gotorch's tests with the native library under AddressSanitizer and UndefinedBehaviorSanitizer
 	@CGT_ASAN=1 $(env) scripts/setup/native.sh
 	@CGT_ASAN=1 $(env) scripts/check/asan.sh
+
+tsan: native ## the kernels' passes under ThreadSanitizer, and under valgrind where it is installed
+	@$(env) scripts/check/passes.sh
 
 leaks: setup-test native ## gotorch's tests with every live tensor listed: one that outlives them fails
 	@cd gotorch && ../$(env) go test -buildvcs=false -count=1 -tags leaks ./...

@@ -55,10 +55,9 @@ func newNetwork(r root, stages []Stage, forward []func(torch.Tensor) torch.Tenso
 func (n *network) Stages() []Stage { return n.stages }
 
 func (n *network) Logits(x torch.Tensor) torch.Tensor {
-	if n.frozen > 0 {
-		torch.NoGrad(func() { x = n.run(x, 0, n.frozen) })
-	}
-	return n.run(x, n.frozen, len(n.stages))
+	// The frozen stages on their own, so that nothing of them is kept for a backward pass; without torch.NoGrad, under
+	// which convolutions may round otherwise.
+	return n.run(n.run(x, 0, n.frozen), n.frozen, len(n.stages))
 }
 
 func (n *network) Features(x torch.Tensor) torch.Tensor { return n.run(x, 0, len(n.stages)-1) }

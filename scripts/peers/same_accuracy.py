@@ -21,13 +21,14 @@ def main():
     parser.add_argument("--a", required=True, help="flags of one side, as one argument")
     parser.add_argument("--b", required=True, help="flags of the other")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=42)
     parser.add_argument("--orrery", default="bin/orrery")
     parser.add_argument("--train", default="", help="flags of both, as one argument")
     args = parser.parse_args()
     sides = {"a": args.a, "b": args.b}
     accuracy = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as runs:
-        for seed in range(42, 42 + args.seeds):
+        for seed in range(args.first_seed, args.first_seed + args.seeds):
             for side, flags in sides.items():
                 command = [args.orrery, "train", args.folder, *shlex.split(flags), "--seed", str(seed), "--split-seed", "42",
                            "-o", f"{runs}/{side}-{seed}", "--json", *shlex.split(args.train)]
