@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// Noisy is a picture of noise in which one channel is brighter: blue for class 0, green for 1, red for 2, and so on.
+// Noisy is a picture of noise in which one channel is brighter: red for class 0, green for 1, blue for 2, and so on.
 func Noisy(r *rand.Rand, width, height, class int) *image.NRGBA {
 	picture := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for p := range width * height {
 		c := [3]uint8{uint8(r.IntN(120)), uint8(r.IntN(120)), uint8(r.IntN(120))}
-		c[2-class%3] += 110
+		c[class%3] += 110
 		picture.SetNRGBA(p%width, p/width, color.NRGBA{c[0], c[1], c[2], 255})
 	}
 	return picture
