@@ -122,7 +122,7 @@ func TestNVJPEGSaysWhatIsMissing(t *testing.T) {
 	for library, says := range map[string]string{
 		"/nowhere/libnvjpeg.so.13":                          "/nowhere/libnvjpeg.so.13: cannot open shared object file",
 		nvjpegtest.StandIn(t, nvjpegtest.NoBatches):         "has no function nvjpegDecodeBatched",
-		nvjpegtest.StandIn(t, nvjpegtest.NoGPU):             "nvjpegCreateSimple: status 5, no memory, or no GPU",
+		nvjpegtest.StandIn(t, nvjpegtest.NoGPU):             "nvjpegCreateSimple: status 6, execution failed, or no GPU",
 		filepath.Join(torch.Library().TorchDir, "lib/x.so"): "lib/x.so: cannot open",
 	} {
 		t.Setenv("GOTORCH_NVJPEG", library)

@@ -57,8 +57,8 @@ const char* name_of(Status s) {
                                       "invalid parameter",
                                       "bad JPEG",
                                       "this kind of JPEG is not supported",
-                                      "no memory, or no GPU",
-                                      "execution failed",
+                                      "no memory",
+                                      "execution failed, or no GPU",
                                       "the GPU's architecture is not supported",
                                       "internal error",
                                       "not implemented",
@@ -131,8 +131,7 @@ class Decoder {
     void* const queue = device_.is_cuda() ? cuda::needed().stream(device_.index()) : nullptr;
     if (which.size() == 1 || !together(data, lengths, &images, queue)) {
       for (size_t k = 0; k < which.size(); k++) {
-        const Status s =
-            lib_.decode(handle_, one_, data[k], lengths[k], kRGBI, &images[k], queue);
+        const Status s = lib_.decode(handle_, one_, data[k], lengths[k], kRGBI, &images[k], queue);
         if (s == kSuccess) continue;
         (*why)[which[k]] = std::string("nvjpegDecode: ") + name_of(s);
         renew(&one_);
@@ -174,7 +173,8 @@ class Decoder {
                 std::vector<Image>* images, void* queue) {
     const int n = static_cast<int>(data.size());
     if (batch_ != n) {
-      const int threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+      const int threads =
+          static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
       if (lib_.batched_initialize(handle_, several_, n, threads, kRGBI) == kSuccess) batch_ = n;
     }
     if (batch_ == n && lib_.decode_batched(handle_, several_, data.data(), lengths.data(),

@@ -18,7 +18,7 @@ struct Image {  // nvjpegImage_t
 };
 
 constexpr Status kSuccess = 0;
-constexpr int kRGBI = 5;                              // NVJPEG_OUTPUT_RGBI: R, G, B, R, G, B, ...
+constexpr int kRGBI = 5;                           // NVJPEG_OUTPUT_RGBI: R, G, B, R, G, B, ...
 constexpr int kMajor = 0, kMinor = 1, kPatch = 2;  // libraryPropertyType
 
 using GetProperty = Status(int property, int* value);

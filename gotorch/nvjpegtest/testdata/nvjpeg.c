@@ -8,8 +8,14 @@
 enum { OK, NOT_INITIALIZED, INVALID, BAD, UNSUPPORTED, NO_MEMORY, FAILED };
 enum { RGBI = 5 };
 
-typedef struct { unsigned char *channel[4]; size_t pitch[4]; } image;
-typedef struct { int batch; int broken; } state;
+typedef struct {
+  unsigned char *channel[4];
+  size_t pitch[4];
+} image;
+typedef struct {
+  int batch;
+  int broken;
+} state;
 
 int nvjpegGetProperty(int property, int *value) {
   *value = property + 97;
@@ -18,7 +24,7 @@ int nvjpegGetProperty(int property, int *value) {
 
 int nvjpegCreateSimple(void **handle) {
 #ifdef NO_GPU
-  return NO_MEMORY;
+  return FAILED;
 #endif
   *handle = tjInitDecompress();
   return OK;
@@ -36,8 +42,8 @@ int nvjpegJpegStateDestroy(void *s) {
   return OK;
 }
 
-int nvjpegGetImageInfo(void *handle, const unsigned char *data, size_t length, int *components, int *subsampling, int *widths,
-                       int *heights) {
+int nvjpegGetImageInfo(void *handle, const unsigned char *data, size_t length, int *components,
+                       int *subsampling, int *widths, int *heights) {
   int colours;
   if (tjDecompressHeader3(handle, data, length, widths, heights, subsampling, &colours)) return BAD;
   *components = colours == TJCS_GRAY ? 1 : colours == TJCS_CMYK || colours == TJCS_YCCK ? 4 : 3;
@@ -47,8 +53,10 @@ int nvjpegGetImageInfo(void *handle, const unsigned char *data, size_t length, i
 static int decode(void *handle, state *s, const unsigned char *data, size_t length, image *out) {
   int width, height, subsampling, colours;
   if (s->broken) return NOT_INITIALIZED;
-  if (memmem(data, length, "REFUSED", 7) || tjDecompressHeader3(handle, data, length, &width, &height, &subsampling, &colours) ||
-      tjDecompress2(handle, data, length, out->channel[0], width, out->pitch[0], height, TJPF_RGB, 0)) {
+  if (memmem(data, length, "REFUSED", 7) ||
+      tjDecompressHeader3(handle, data, length, &width, &height, &subsampling, &colours) ||
+      tjDecompress2(handle, data, length, out->channel[0], width, out->pitch[0], height, TJPF_RGB,
+                    0)) {
     s->broken = 1;
     return BAD;
   }
@@ -56,7 +64,8 @@ static int decode(void *handle, state *s, const unsigned char *data, size_t leng
   return OK;
 }
 
-int nvjpegDecode(void *handle, void *s, const unsigned char *data, size_t length, int format, image *out, void *stream) {
+int nvjpegDecode(void *handle, void *s, const unsigned char *data, size_t length, int format,
+                 image *out, void *stream) {
   return format == RGBI ? decode(handle, s, data, length, out) : INVALID;
 }
 
@@ -67,7 +76,8 @@ int nvjpegDecodeBatchedInitialize(void *handle, void *s, int batch, int threads,
 }
 
 #ifndef NO_BATCHES
-int nvjpegDecodeBatched(void *handle, void *s, const unsigned char *const *data, const size_t *lengths, image *out, void *stream) {
+int nvjpegDecodeBatched(void *handle, void *s, const unsigned char *const *data,
+                        const size_t *lengths, image *out, void *stream) {
   for (int i = 0; i < ((state *)s)->batch; i++) {
     int r = decode(handle, s, data[i], lengths[i], &out[i]);
     if (r) return r;
