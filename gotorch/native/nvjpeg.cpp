@@ -1,6 +1,4 @@
 // Decoding JPEG files with NVIDIA's nvJPEG, which is opened at run time.
-#include "nvjpeg.h"
-
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
@@ -10,6 +8,7 @@
 #include <thread>
 
 #include "cuda/table.h"
+#include "nvjpeg_calls.h"
 #include "shim.h"
 
 using namespace cgt;  // NOLINT

@@ -102,7 +102,11 @@ else
     infos+=("${wheels[1]}"/*.dist-info "${wheels[2]}"/nvidia_nvjpeg-*.dist-info)
   fi
   for info in "${infos[@]}"; do
-    [ ! -d "$info" ] || licences "$(basename "$info" .dist-info)" "$info" 2
+    [ -d "$info" ] || continue
+    name=$(basename "$info" .dist-info) folder=$info
+    # cuSPARSELt's lies with its libraries.
+    [[ $name != nvidia_cusparselt_* ]] || folder=${info%/*}/nvidia/cusparselt
+    licences "$name" "$folder" 2
   done
 fi
 [ ${#missing[@]} -eq 0 ] ||

@@ -35,7 +35,11 @@ target_include_directories(cgotorch_cuda SYSTEM PRIVATE "${TORCH_DIR}/include" "
 target_compile_options(cgotorch_cuda PRIVATE -Wall -Wextra -Wno-unused-parameter -Wno-interference-size -fvisibility-inlines-hidden)
 file(GLOB cudart "${CUDA_DIR}/lib/libcudart.so.??" "${CUDA_DIR}/lib64/libcudart.so.??")
 list(GET cudart 0 cudart)
+get_filename_component(cudart_dir "${cudart}" DIRECTORY)
+get_filename_component(cudart_name "${cudart}" NAME)
 target_link_libraries(cgotorch_cuda PRIVATE "${TORCH_DIR}/lib/libtorch_cuda.so" "${TORCH_DIR}/lib/libc10_cuda.so"
-  "${TORCH_DIR}/lib/libtorch_cpu.so" "${TORCH_DIR}/lib/libc10.so" "${cudart}")
+  "${TORCH_DIR}/lib/libtorch_cpu.so" "${TORCH_DIR}/lib/libc10.so" "-L${cudart_dir}" "-l:${cudart_name}")
 target_link_options(cgotorch_cuda PRIVATE -Wl,--allow-shlib-undefined -Wl,-Bsymbolic -Wl,-z,lazy)
-set_target_properties(cgotorch_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${OUTPUT_DIR}" BUILD_RPATH "$ORIGIN/../torch/lib;${TORCH_DIR}/lib")
+# As libtorch's own: its libraries, and NVIDIA's beside them.
+set_target_properties(cgotorch_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${OUTPUT_DIR}"
+  BUILD_RPATH "$ORIGIN/../torch/lib;$ORIGIN/../nvidia/cu13/lib;${TORCH_DIR}/lib;${TORCH_DIR}/../nvidia/cu13/lib")

@@ -1,9 +1,9 @@
-// Compares what ../nvjpeg.h declares with NVIDIA's own header; nothing of it is code.
+// Compares what ../nvjpeg_calls.h declares with NVIDIA's own header; nothing of it is code.
 #include <nvjpeg.h>
 
 #include <cstddef>
 
-#include "../nvjpeg.h"
+#include "../nvjpeg_calls.h"
 
 namespace gotorch::nvjpeg {
 

@@ -1,7 +1,7 @@
 // The few entry points of nvJPEG that we call, as NVIDIA's nvjpeg.h declares them; cuda/nvjpeg_check.cpp compares. Declared here
 // since libcgotorch.so is built where there is no CUDA.
-#ifndef GOTORCH_NATIVE_NVJPEG_H_
-#define GOTORCH_NATIVE_NVJPEG_H_
+#ifndef GOTORCH_NATIVE_NVJPEG_CALLS_H_
+#define GOTORCH_NATIVE_NVJPEG_CALLS_H_
 
 #include <stddef.h>
 
@@ -36,4 +36,4 @@ using DecodeBatched = Status(Handle handle, State state, const unsigned char* co
 
 }  // namespace gotorch::nvjpeg
 
-#endif  // GOTORCH_NATIVE_NVJPEG_H_
+#endif  // GOTORCH_NATIVE_NVJPEG_CALLS_H_
