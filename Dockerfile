@@ -1,14 +1,17 @@
 # Orrery in a container: the project's own set-up builds it on BASE, and the final image is BASE with /opt/orrery and
 # /workspace and nothing else. docs/container.md says how each kind is made and run.
 #
-#   BASE=nvidia/cuda:...-runtime-...    GPU; what libtorch needs beyond the image's CUDA libraries comes with it
-#   BASE=.../nvidia/pytorch:...         GPU; PyTorch's image in NVIDIA's registry, whose own torch is used
-#   BASE=debian:bookworm-slim           CPU only, small
+#   DEVICE=cuda BASE=nvidia/cuda:...-runtime-...   GPU and CPU; what libtorch needs beyond the image's CUDA libraries comes
+#                                                  with it, which on a Debian or Ubuntu without any is all of them
+#   DEVICE=cuda BASE=.../nvidia/pytorch:...        PyTorch's image in NVIDIA's registry, whose own torch is used
+#   DEVICE=cpu  BASE=debian:...-slim               CPU only, small
+ARG DEVICE=cuda
 ARG BASE=nvidia/cuda:13.0.2-runtime-ubuntu24.04
 
 # The base is pinned where it is named: above, in versions.mk or by who gives it.
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
+ARG DEVICE
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ENV XDG_CACHE_HOME=/var/cache ORRERY_VERSION=${VERSION} ORRERY_COMMIT=${COMMIT}
@@ -19,7 +22,7 @@ RUN apt-get update && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN make build && scripts/setup/env.sh scripts/setup/image.sh /image
+RUN make build && scripts/setup/env.sh scripts/setup/image.sh "${DEVICE}" /image
 
 # hadolint ignore=DL3006
 FROM ${BASE}

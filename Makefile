@@ -104,9 +104,9 @@ IMAGE ?= orrery
 image: ## a container image (IMAGE=name; BASE=cpu, or an image to build on; without, NVIDIA's CUDA)
 	@scripts/setup/container.sh $(IMAGE) $(BASE)
 
-image-check: ## the CPU image for real, on a Debian made by debootstrap; then train in it (needs root)
+image-check: ## the CPU image for real (GPU=1: the one for GPUs), on a Debian made by debootstrap; then train in it (needs root)
 	@scripts/setup/system.sh image
-	@scripts/check/image.sh
+	@scripts/check/image.sh $(if $(GPU),--gpu)
 
 .PHONY: launch-check
 launch-check: ## the launch files, read by SkyPilot, dstack and Kubeflow themselves (0.6 GB of Python packages)

@@ -40,6 +40,7 @@ type Dataset struct {
 	opts      Options
 	shortSide int // see DecodedAs
 	quick     bool
+	jpeg      JPEGDecoder
 }
 
 // Options says how Open reads.
@@ -69,7 +70,7 @@ func (o Options) withDefaults() Options {
 
 // DecodeOptions returns what Picture decodes with.
 func (d *Dataset) DecodeOptions() DecodeOptions {
-	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide, Quick: d.quick}
+	return DecodeOptions{MaxPixels: d.opts.MaxPixels, IgnoreOrientation: d.opts.IgnoreOrientation, ShortSide: d.shortSide, Quick: d.quick, JPEG: d.jpeg}
 }
 
 // DecodedAs returns the same set with its pictures decoded with these options,
@@ -77,7 +78,7 @@ func (d *Dataset) DecodeOptions() DecodeOptions {
 // the one to be closed.
 func (d *Dataset) DecodedAs(o DecodeOptions) *Dataset {
 	view := *d
-	view.shortSide, view.quick, view.opts.IgnoreOrientation = o.ShortSide, o.Quick, o.IgnoreOrientation
+	view.shortSide, view.quick, view.jpeg, view.opts.IgnoreOrientation = o.ShortSide, o.Quick, o.JPEG, o.IgnoreOrientation
 	return &view
 }
 

@@ -28,6 +28,17 @@ type DecodeOptions struct {
 	// are converted, and, where it is not scaled and has fewer samples of colour than
 	// pixels, repeats those, which other decoders interpolate.
 	Quick bool
+
+	// JPEG, if not nil, decodes JPEG files whole where it can, in place of TurboJPEG, which gets the others.
+	JPEG JPEGDecoder
+}
+
+// A JPEGDecoder decodes JPEG files of colour, as a GPU's does. Its methods may be called by many goroutines.
+type JPEGDecoder interface {
+	// Version names the decoder and its version: stores of decoded pictures are kept apart by it.
+	Version() string
+	// DecodeJPEG decodes a file into pix, [height, width, 4] bytes: R, G, B, 255. An error leaves the file to TurboJPEG.
+	DecodeJPEG(pix, file []byte, width, height int) error
 }
 
 // decoderVersion changes whenever the same file may decode to other pixels,
@@ -71,7 +82,7 @@ func (h Header) decodedSize(o DecodeOptions) (w, ht int) {
 
 // shrink returns by how much a JPEG is decoded smaller: 1, 2, 4 or 8.
 func (h Header) shrink(o DecodeOptions) int {
-	if h.Format != "jpeg" || o.ShortSide <= 0 {
+	if h.Format != "jpeg" || o.ShortSide <= 0 || o.JPEG != nil {
 		return 1
 	}
 	d := 8
@@ -106,6 +117,12 @@ func decodeAs(p *Picture, b []byte, h Header, o DecodeOptions) error {
 // Go get their panics turned into errors: a picture is data, not code.
 func decodeStored(p *Picture, b []byte, h Header, o DecodeOptions) (err error) {
 	if h.Format == "jpeg" {
+		if o.JPEG != nil && !h.ink && !h.rgb && ends(b) {
+			p.reset(h.Width, h.Height)
+			if o.JPEG.DecodeJPEG(p.Pix, b, h.Width, h.Height) == nil {
+				return nil
+			}
+		}
 		return decodeJPEG(p, b, h, h.shrink(o), o.Quick)
 	}
 	defer func() {
@@ -163,6 +180,10 @@ func decodeJPEG(p *Picture, b []byte, h Header, shrink int, quick bool) error {
 	}
 	return nil
 }
+
+// ends tells whether a JPEG file has its end, past zeros that some cameras add. TurboJPEG says of files without what is
+// wrong with them; other decoders may guess the rest.
+func ends(b []byte) bool { return bytes.HasSuffix(bytes.TrimRight(b, "\x00"), []byte{0xff, 0xd9}) }
 
 // inkToRGBX turns C, M, Y, K into R, G, B, 255 the plain way, without a
 // colour profile: light = (1-ink)(1-black). Adobe stores 255 - ink.

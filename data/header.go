@@ -18,6 +18,7 @@ type Header struct {
 
 	ink   bool // JPEG with four components: CMYK or YCCK
 	adobe bool // JPEG with Adobe's marker, which stores ink inverted
+	rgb   bool // JPEG whose components are R, G and B, by Adobe's marker or by their names
 }
 
 // DefaultMaxPixels is the largest picture decoded unless an option says
@@ -172,7 +173,7 @@ func jpegHeader(w *window) (Header, error) {
 		}
 		switch {
 		case m >= 0xc0 && m <= 0xcf && m != 0xc4 && m != 0xc8 && m != 0xcc:
-			f := w.at(off+4, 6)
+			f := w.at(off+4, 15)
 			if len(f) < 6 {
 				return h, errTruncatedHeader
 			}
@@ -189,6 +190,9 @@ func jpegHeader(w *window) (Header, error) {
 				return h, fmt.Errorf("JPEG with %d colour components is not supported", f[5])
 			}
 			h.ink = f[5] == 4
+			if f[5] == 3 && len(f) == 15 && !h.adobe {
+				h.rgb = f[6] == 'R' && f[9] == 'G' && f[12] == 'B'
+			}
 			return h, nil
 		case m == 0xe1 && h.Orientation == 0: // APP1: EXIF
 			s := w.at(off+4, min(n-2, 6))
@@ -196,8 +200,9 @@ func jpegHeader(w *window) (Header, error) {
 				h.Orientation = exifOrientation(w, off+10, int64(n)-8)
 			}
 		case m == 0xee: // APP14: Adobe
-			if s := w.at(off+4, 5); string(s) == "Adobe" {
+			if s := w.at(off+4, 12); len(s) >= 5 && string(s[:5]) == "Adobe" {
 				h.adobe = true
+				h.rgb = len(s) == 12 && s[11] == 0
 			}
 		}
 		off += 2 + int64(n)

@@ -11,7 +11,7 @@ import (
 // holds them, colour in fewer samples, and only what is left becomes pixels. done is false where that is not
 // possible or not asked for, and nothing has happened then.
 func decodePlanar(p *Picture, b []byte, h Header, o DecodeOptions) (done bool, err error) {
-	if h.Format != "jpeg" || !o.Quick || h.ink {
+	if h.Format != "jpeg" || !o.Quick || h.ink || o.JPEG != nil {
 		return false, nil
 	}
 	d := h.shrink(o)

@@ -99,6 +99,7 @@ type storeInfo struct {
 	IgnoreOrientation bool   `json:"ignore_orientation"`
 	Quick             bool   `json:"quick"`
 	DecoderVersion    int    `json:"decoder_version"`
+	JPEG              string `json:"jpeg,omitempty"` // JPEGDecoder.Version
 }
 
 const storeInfoName = "store.json"
@@ -122,7 +123,11 @@ func OpenStore(d *Dataset, o StoreOptions) (*Store, error) {
 		source = abs
 	}
 	decode := d.DecodeOptions()
-	info := storeInfo{source, decode.ShortSide, decode.IgnoreOrientation, decode.Quick, decoderVersion}
+	info := storeInfo{Source: source, ShortSide: decode.ShortSide, IgnoreOrientation: decode.IgnoreOrientation, Quick: decode.Quick,
+		DecoderVersion: decoderVersion}
+	if decode.JPEG != nil {
+		info.JPEG = decode.JPEG.Version()
+	}
 	text, err := json.MarshalIndent(info, "", " ")
 	if err != nil {
 		return nil, err

@@ -3,4 +3,4 @@
 package gotorch
 
 // abi names the C interface this package speaks; a libcgotorch of another one is refused.
-const abi = "2cbd437f8941"
+const abi = "3eea2a39080b"

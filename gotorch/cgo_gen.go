@@ -113,6 +113,14 @@ package gotorch
 // #cgo nocallback cgt_graph_replay
 // #cgo noescape cgt_graph_free
 // #cgo nocallback cgt_graph_free
+// #cgo noescape cgt_nvjpeg_open
+// #cgo nocallback cgt_nvjpeg_open
+// #cgo noescape cgt_nvjpeg_version
+// #cgo nocallback cgt_nvjpeg_version
+// #cgo noescape cgt_nvjpeg_decode
+// #cgo nocallback cgt_nvjpeg_decode
+// #cgo noescape cgt_nvjpeg_close
+// #cgo nocallback cgt_nvjpeg_close
 // #cgo noescape cgt_optimizer_new
 // #cgo nocallback cgt_optimizer_new
 // #cgo noescape cgt_optimizer_free

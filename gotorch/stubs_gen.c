@@ -121,6 +121,14 @@ static char* (*p_cgt_graph_replay)(cgt_graph* g);
 char* cgt_graph_replay(cgt_graph* g) { return p_cgt_graph_replay(g); }
 static void (*p_cgt_graph_free)(cgt_graph* g);
 void cgt_graph_free(cgt_graph* g) { p_cgt_graph_free(g); }
+static cgt_rp (*p_cgt_nvjpeg_open)(const char* path, int8_t device_type, int16_t device_index);
+cgt_rp cgt_nvjpeg_open(const char* path, int8_t device_type, int16_t device_index) { return p_cgt_nvjpeg_open(path, device_type, device_index); }
+static cgt_rs (*p_cgt_nvjpeg_version)(cgt_nvjpeg* d);
+cgt_rs cgt_nvjpeg_version(cgt_nvjpeg* d) { return p_cgt_nvjpeg_version(d); }
+static cgt_rs (*p_cgt_nvjpeg_decode)(cgt_nvjpeg* d, const uint8_t** files, const int64_t* bytes, uint8_t** out, const int64_t* widths, const int64_t* heights, int64_t n);
+cgt_rs cgt_nvjpeg_decode(cgt_nvjpeg* d, const uint8_t** files, const int64_t* bytes, uint8_t** out, const int64_t* widths, const int64_t* heights, int64_t n) { return p_cgt_nvjpeg_decode(d, files, bytes, out, widths, heights, n); }
+static void (*p_cgt_nvjpeg_close)(cgt_nvjpeg* d);
+void cgt_nvjpeg_close(cgt_nvjpeg* d) { p_cgt_nvjpeg_close(d); }
 static cgt_optimizer* (*p_cgt_optimizer_new)(int8_t kind);
 cgt_optimizer* cgt_optimizer_new(int8_t kind) { return p_cgt_optimizer_new(kind); }
 static void (*p_cgt_optimizer_free)(cgt_optimizer* o);
@@ -945,6 +953,10 @@ const gt_entry gt_entries[] = {
     {"cgt_graph_end", (void**)&p_cgt_graph_end},
     {"cgt_graph_replay", (void**)&p_cgt_graph_replay},
     {"cgt_graph_free", (void**)&p_cgt_graph_free},
+    {"cgt_nvjpeg_open", (void**)&p_cgt_nvjpeg_open},
+    {"cgt_nvjpeg_version", (void**)&p_cgt_nvjpeg_version},
+    {"cgt_nvjpeg_decode", (void**)&p_cgt_nvjpeg_decode},
+    {"cgt_nvjpeg_close", (void**)&p_cgt_nvjpeg_close},
     {"cgt_optimizer_new", (void**)&p_cgt_optimizer_new},
     {"cgt_optimizer_free", (void**)&p_cgt_optimizer_free},
     {"cgt_optimizer_add_group", (void**)&p_cgt_optimizer_add_group},

@@ -85,6 +85,9 @@ type Recipe struct {
 	// Resident is "auto" or "off": whether the pictures lie on the GPU where they can; a batch's values then differ
 	// from the processor's by less than 1/255.
 	Resident string `yaml:"resident"`
+	// Decoder is "cpu" or "nvjpeg": whether JPEG files are decoded by TurboJPEG or, in a training on a GPU, by nvJPEG there,
+	// whose pixels differ a little.
+	Decoder string `yaml:"decoder"`
 	// Workers is how many goroutines decode and augment; 0 takes one per core.
 	Workers int `yaml:"workers"`
 	// Kernels says who convolves on the CPU: "own" (libtorch where ours do not
@@ -104,7 +107,7 @@ func Article() Recipe {
 		Epochs: 5, BatchSize: 128, LearningRate: 0.003, Schedule: OneCycle, WeightDecay: 0.01,
 		ValidPct: 0.2, Seed: 42, SplitSeed: 42,
 		ItemSize: 460, Size: 200, Pixels: "exact", Sampling: Shuffled,
-		Device: "auto", AMP: AMPAuto, Graph: GraphAuto, Resident: ResidentAuto, Kernels: "own",
+		Device: "auto", AMP: AMPAuto, Graph: GraphAuto, Resident: ResidentAuto, Decoder: DecoderCPU, Kernels: "own",
 	}
 }
 
@@ -226,6 +229,8 @@ func (r Recipe) Validate() error {
 		return fmt.Errorf("graph is %q; it must be auto or off", r.Graph)
 	case r.Resident != "" && r.Resident != ResidentAuto && r.Resident != ResidentOff:
 		return fmt.Errorf("resident is %q; it must be auto or off", r.Resident)
+	case r.Decoder != "" && r.Decoder != DecoderCPU && r.Decoder != DecoderNVJPEG:
+		return fmt.Errorf("decoder is %q; it must be cpu or nvjpeg", r.Decoder)
 	case !slices.Contains(AMPNames(), r.AMP):
 		return fmt.Errorf("amp is %q; it must be one of %s%s", r.AMP, strings.Join(AMPNames(), ", "), suggest(r.AMP, AMPNames()))
 	}

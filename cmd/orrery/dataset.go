@@ -26,8 +26,8 @@ func storeFlag() cli.Flag {
 	return &cli.StringFlag{Name: "store", Usage: "keep decoded pictures from run to run below `DIR`; off keeps them in memory only", DefaultText: "in the user's cache"}
 }
 
-// keepPictures gives the set's decoded pictures as --store keeps them. The
+// keepPictures gives the set's decoded pictures, for a training in a world or alone, as --store keeps them. The
 // caller closes them before the set.
-func keepPictures(c *cli.Context, recipe trainer.Recipe, set *data.Dataset) (data.Pictures, error) {
-	return data.Keep(recipe.Pictures(set), c.String("store"), newLogger(c.App.ErrWriter))
+func keepPictures(c *cli.Context, recipe trainer.Recipe, set *data.Dataset, world *trainer.World) (data.Pictures, error) {
+	return recipe.OpenPictures(set, c.String("store"), world, newLogger(c.App.ErrWriter))
 }

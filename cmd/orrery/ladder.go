@@ -64,7 +64,7 @@ func ladder(c *cli.Context) error {
 		return err
 	}
 	defer set.Close()
-	pictures, err := keepPictures(c, recipe, set)
+	pictures, err := keepPictures(c, recipe, set, nil)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,12 @@ func lrFind(c *cli.Context) error {
 		return err
 	}
 	defer set.Close()
-	found, err := findLR(c, recipe, set, data.NewCache(set, 0))
+	pictures, err := recipe.OpenPictures(set, data.StoreOff, nil, log)
+	if err != nil {
+		return err
+	}
+	defer pictures.Close()
+	found, err := findLR(c, recipe, set, pictures)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ func recipeFlags() []cli.Flag {
 		&cli.StringFlag{Name: "amp", Usage: "what is computed in: " + strings.Join(trainer.AMPNames(), ", ") + "; auto is bf16 on a GPU, off elsewhere", Value: d.AMP},
 		&cli.StringFlag{Name: "graph", Usage: "auto: a GPU's steps are recorded once and done again as a whole; or off", Value: d.Graph},
 		&cli.StringFlag{Name: "resident", Usage: "auto: pictures lie on the GPU where they fit and --pixels fast samples them; or off", Value: d.Resident},
+		&cli.StringFlag{Name: "decoder", Usage: "of JPEG files: cpu, or nvjpeg to have the GPU that trains decode them", Value: d.Decoder},
 		&cli.BoolFlag{Name: "deterministic", Usage: "have a GPU give the same bits each time", Value: d.Deterministic},
 		&cli.IntFlag{Name: "workers", Aliases: []string{"j"}, Usage: "goroutines that decode and augment", DefaultText: "one per core"},
 		&cli.StringFlag{Name: "kernels", Usage: "convolutions on the CPU: own, libtorch, or auto for the faster of each shape", Value: d.Kernels},

@@ -122,7 +122,7 @@ func (j *training) run(c *cli.Context, watchers ...trainer.Watcher) (*trainer.Re
 		return nil, err
 	}
 	defer set.Close()
-	pictures, err := keepPictures(c, j.recipe, set)
+	pictures, err := keepPictures(c, j.recipe, set, j.world)
 	if err != nil {
 		return nil, err
 	}

@@ -165,6 +165,16 @@ char* cgt_graph_end(cgt_graph* g);
 char* cgt_graph_replay(cgt_graph* g);
 void cgt_graph_free(cgt_graph* g);
 
+// nvJPEG, opened from a path or by a name; used by one thread at a time. cgt_nvjpeg_decode writes the
+// [heights[i], widths[i], 3] bytes of file i to out[i], and returns a line for each file: empty, or why it
+// is not decoded.
+typedef struct cgt_nvjpeg cgt_nvjpeg;
+cgt_rp cgt_nvjpeg_open(const char* path, int8_t device_type, int16_t device_index);
+cgt_rs cgt_nvjpeg_version(cgt_nvjpeg* d);
+cgt_rs cgt_nvjpeg_decode(cgt_nvjpeg* d, const uint8_t** files, const int64_t* bytes, uint8_t** out,
+                         const int64_t* widths, const int64_t* heights, int64_t n);
+void cgt_nvjpeg_close(cgt_nvjpeg* d);
+
 // Optimisers. kind is 0 SGD, 1 Adam, 2 AdamW, 3 RMSprop, 4 LAMB, 5 Lion, 6 Muon, 7 MuonSphere.
 typedef struct cgt_optimizer cgt_optimizer;
 typedef struct {

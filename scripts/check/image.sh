@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Builds the CPU container image for real, without an engine's daemon: buildah, in a chroot, on a Debian made by
+# Builds the container image for real, without an engine's daemon: buildah, in a chroot, on a Debian made by
 # debootstrap; then any user trains in it and orrery doctor passes.
-#   image.sh [--share] [--keep]
-# --share lends the build this machine's libtorch and Go modules (less to fetch); --keep leaves the image behind.
+#   image.sh [--gpu] [--share] [--keep]
+# It is the CPU image, or with --gpu the one for GPUs, whose base then has none of CUDA's libraries; of a GPU it is seen that
+# they load as far as the driver, which is not there. --share lends the build this machine's libtorch and Go modules (less to fetch); --keep leaves the image behind.
 # The machine's own settings for apt, pip, Go and certificates are mounted while it builds and are not in the image. Needs root.
 set -euo pipefail
 # shellcheck source=scripts/setup/lib.sh
 . "$(dirname "$0")/../setup/lib.sh"
 
-share=no stay=no
+device=cpu share=no stay=no
 for option; do
   case $option in
+    --gpu) device=cuda ;;
     --share) share=yes ;;
     --keep) stay=yes ;;
     *) die "image.sh: unknown option $option" ;;
@@ -19,9 +21,12 @@ done
 [ "$(id -u)" = 0 ] || die "the check of the image needs root, for chroot; run it as root"
 
 mkdir -p "$cache/tmp"
-room "$cache/tmp" 12000
+room "$cache/tmp" "$([ $device = cpu ] && echo 12000 || echo 26000)"
 work=$(mktemp -d "$cache/tmp/image-XXXXXX")
 lent=$work/lent home=/root user=12345:54321
+# Layers are written to the temporary folder before they are stored.
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
 b() { buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$@"; }
 
 leave() {
@@ -79,7 +84,7 @@ make_base() {
 
 build() {
   b build --isolation chroot --network host --format docker --layers=false "${volumes[@]}" \
-    --build-arg BASE=localhost/orrery-base --build-arg "VERSION=$(git -C "$root" describe --tags --always --dirty)" \
+    --build-arg DEVICE=$device --build-arg BASE=localhost/orrery-base --build-arg "VERSION=$(git -C "$root" describe --tags --always --dirty)" \
     --build-arg "COMMIT=$(git -C "$root" rev-parse HEAD)" --tag orrery "$root"
 }
 
@@ -117,6 +122,20 @@ PYTHON
 # orrery ARGUMENT...: the image's entry point in a container of it, as a user nobody has heard of.
 orrery() { b run --isolation chroot --network host --user "$user" "$container" -- /opt/orrery/bin/orrery "$@"; }
 
+# loads_cuda: everything but the driver's own library is there, and libtorch's half for GPUs and ours load and look for a GPU.
+loads_cuda() {
+  local library found
+  [ -s "$image/opt/orrery/lib/libcgotorch_cuda.so" ] || { echo "the image has no libcgotorch_cuda.so" && return 1; }
+  found=$(find "$image/opt/orrery" -name '*.so*' -printf '/opt/orrery/%P\n' | while read -r library; do
+    b run --isolation chroot "$container" -- ldd "$library" | sed -n "s|^|$library:|; /not found/p"
+  done | grep -v 'libcuda.so.1 => not found' || true)
+  [ -z "$found" ] || { printf '%s\n' "$found" && return 1; }
+  found=$(b run --isolation chroot --user "$user" --env GOTORCH_CUDA=load "$container" -- /opt/orrery/bin/orrery doctor) || return 1
+  printf '%s\n' "$found"
+  # Our library's own words, which it has from the CUDA runtime it is linked to.
+  grep -qF '; driver: no NVIDIA driver is loaded on this machine' <<<"$found"
+}
+
 trains() {
   orrery planets --count 80 set || return 1
   orrery train set --epochs 1 -b 16 --item-size 64 --size 48 -o run || return 1
@@ -148,6 +167,7 @@ container=$(b from orrery) image=$(b mount "$container")
 step "nothing else in it, and every licence" nothing_else
 step "entry point, user, signal, health, labels" configured
 step "orrery doctor as $user" orrery doctor
+[ $device = cpu ] || step "the GPU's libraries, as far as the driver" loads_cuda
 step "orrery train and predict as $user" trains
 printf '%s\n' "${results[@]}"
 printf 'the image: %s MiB, %s of them its base; %s MiB to pull (gzip)\n' "$(($(du -sm --exclude=workspace "$image" | cut -f 1)))" \

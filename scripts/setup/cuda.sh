@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds libcgotorch_cuda.so into $ORRERY_LIB, with NVIDIA's compiler from the wheels pinned for this libtorch; run through
-# env.sh. No GPU is needed. --if-there does nothing where the compiler was not fetched before.
+# Builds libcgotorch_cuda.so into $ORRERY_LIB, with NVIDIA's compiler from the wheels pinned for this libtorch, or, for another
+# libtorch, with the CUDA toolkit that is installed, as in NVIDIA's PyTorch image; run through env.sh. No GPU is needed.
+# --if-there does nothing where the compiler was not fetched before.
 set -euo pipefail
 here=$(dirname "$0")
 # shellcheck source=scripts/setup/lib.sh
@@ -12,9 +13,19 @@ if [ "${1:-}" = --if-there ] && { [ -z "$wheels" ] || [ "$(cat "$toolkit/.orrery
   say "CUDA: not built, its compiler is not in $toolkit; make cuda fetches it (300 MB) and builds"
   exit
 fi
-[ -n "$wheels" ] || die "versions.mk pins no CUDA compiler for libtorch $TORCH; make cuda TORCH=$(pin LIBTORCH) builds for the one it does"
 [ -e "$TORCH_DIR/lib/libtorch_cuda.so" ] || die "the libtorch in $TORCH_DIR has no libtorch_cuda.so; unset LIBTORCH for one that has"
-"$here/wheels.sh" "$toolkit" "CUDA_$TORCH" "CUDA compiler" nvidia/cu13/ nvidia/nccl/include/
+if [ -n "$wheels" ]; then
+  "$here/wheels.sh" "$toolkit" "CUDA_$TORCH" "CUDA compiler" nvidia/cu13/ nvidia/nccl/include/
+  cuda=$toolkit/nvidia/cu13 nccl=$toolkit/nvidia/nccl/include
+else
+  cuda=${CUDA_HOME:-/usr/local/cuda} nccl=""
+  for folder in "${NCCL_HOME:+$NCCL_HOME/include}" "$cuda/include" /usr/include; do
+    [ -n "$nccl" ] || [ ! -e "$folder/nccl.h" ] || nccl=$folder
+  done
+  [ -x "$cuda/bin/nvcc" ] && [ -n "$nccl" ] ||
+    die "versions.mk pins no CUDA compiler for libtorch $TORCH, and $cuda has none with NCCL's header; set CUDA_HOME and NCCL_HOME, or make cuda TORCH=$(pin LIBTORCH), which is pinned"
+  say "CUDA: with $cuda, as versions.mk pins no compiler for libtorch $TORCH"
+fi
 
 output=$ORRERY_LIB
 tree=$output/cmake-cuda
@@ -22,7 +33,7 @@ mkdir -p "$output"
 exec 9>"$output/.lock-cuda"
 flock 9
 cmake -S "$root/gotorch/native" -B "$tree" -DCMAKE_BUILD_TYPE=Release -DTORCH_DIR="$TORCH_DIR" -DOUTPUT_DIR="$output" \
-  -DCUDA_DIR="$toolkit/nvidia/cu13" -DNCCL_DIR="$toolkit/nvidia/nccl" -DEXTRA_CUDA="$root/internal/kernel/gather.cu" >"$output/cmake-cuda.log" 2>&1 || {
+  -DCUDA_DIR="$cuda" -DNCCL_INCLUDE="$nccl" -DEXTRA_CUDA="$root/internal/kernel/gather.cu" >"$output/cmake-cuda.log" 2>&1 || {
   tail -n 20 "$output/cmake-cuda.log" >&2
   die "CMake could not configure gotorch/native for CUDA; the whole output is in $output/cmake-cuda.log"
 }

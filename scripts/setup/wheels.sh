@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Lays out the wheels that versions.mk pins as PINS in FOLDER, unless they are there already:
 #   wheels.sh FOLDER PINS TITLE PREFIX...
-# Of each wheel it keeps its licence and what begins with one of the PREFIXes.
+# Of each wheel it keeps its licence and what begins with one of the PREFIXes. $ONLY, when it is set, names the packages among the
+# pins that are wanted, and $ROOM the MiB that this takes.
 set -euo pipefail
 here=$(dirname "$0")
 # shellcheck source=scripts/setup/lib.sh
@@ -10,6 +11,8 @@ here=$(dirname "$0")
 folder=$1 name=$2 title=$3
 shift 3
 wheels=$(pin "$name")
+[ -z "${ONLY+set}" ] || wheels=$(awk -F == -v only=" $ONLY " 'index(only, " " $1 " ")' <<<"$wheels")
+[ -n "$wheels" ] || exit 0
 # The stamp is written last and holds the pins: a folder with another stamp, or none, is not finished or not this one.
 ready() { [ "$(cat "$folder/.orrery" 2>/dev/null)" = "$wheels" ]; }
 ! ready || exit 0
@@ -25,9 +28,9 @@ lock "${folder##*/}"
 python=$("$here/python.sh" fetch)/bin/python
 kept=$cache/wheels
 mkdir -p "$kept" "$cache/tmp"
-room "$cache" 3000
+room "$cache" "${ROOM:-3000}"
 platforms=()
-for tag in manylinux_2_28 manylinux_2_25 manylinux_2_18 manylinux_2_17 manylinux2014 manylinux_2_12; do
+for tag in manylinux_2_28 manylinux_2_27 manylinux_2_25 manylinux_2_18 manylinux_2_17 manylinux2014 manylinux_2_12; do
   platforms+=(--platform "${tag}_$machine")
 done
 options=(--no-deps --only-binary :all: --python-version "$(pin LIBTORCH_PYTHON)" --implementation cp

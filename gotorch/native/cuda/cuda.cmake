@@ -1,7 +1,7 @@
-# libcgotorch_cuda.so: kernels by nvcc, the rest by the C++ compiler. CUDA_DIR is a folder with bin/nvcc, include/ and lib/, as the
-# wheels of NVIDIA's compiler make it; NCCL_DIR one with include/nccl.h. EXTRA_CUDA names more sources to compile in.
+# libcgotorch_cuda.so: kernels by nvcc, the rest by the C++ compiler. CUDA_DIR is a folder with bin/nvcc, include/ and lib/ or lib64/,
+# as the wheels of NVIDIA's compiler or its toolkit make it; NCCL_INCLUDE one with nccl.h. EXTRA_CUDA names more sources to compile in.
 set(CUDA_DIR "" CACHE PATH "folder with bin/nvcc, include/ and lib/")
-set(NCCL_DIR "" CACHE PATH "folder with include/nccl.h")
+set(NCCL_INCLUDE "" CACHE PATH "folder with nccl.h")
 set(EXTRA_CUDA "" CACHE STRING "more .cu files")
 
 # What runs on Ampere and Hopper; the last is what the driver compiles for later ones.
@@ -31,9 +31,15 @@ target_compile_definitions(cgotorch_cuda PRIVATE "CGT_CUDA_ARCHS=\"${archs_text}
 target_include_directories(cgotorch_cuda PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda")
 # What stands in for the headers of cuBLAS and the like, of which libtorch's name types only.
 target_include_directories(cgotorch_cuda SYSTEM PRIVATE "${TORCH_DIR}/include" "${TORCH_DIR}/include/torch/csrc/api/include"
-  "${CUDA_DIR}/include" "${NCCL_DIR}/include" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/stand_in")
+  "${CUDA_DIR}/include" "${NCCL_INCLUDE}" "${CMAKE_CURRENT_SOURCE_DIR}/cuda/stand_in")
 target_compile_options(cgotorch_cuda PRIVATE -Wall -Wextra -Wno-unused-parameter -Wno-interference-size -fvisibility-inlines-hidden)
+file(GLOB cudart "${CUDA_DIR}/lib/libcudart.so.??" "${CUDA_DIR}/lib64/libcudart.so.??")
+list(GET cudart 0 cudart)
+get_filename_component(cudart_dir "${cudart}" DIRECTORY)
+get_filename_component(cudart_name "${cudart}" NAME)
 target_link_libraries(cgotorch_cuda PRIVATE "${TORCH_DIR}/lib/libtorch_cuda.so" "${TORCH_DIR}/lib/libc10_cuda.so"
-  "${TORCH_DIR}/lib/libtorch_cpu.so" "${TORCH_DIR}/lib/libc10.so" -L${CUDA_DIR}/lib -l:libcudart.so.13)
+  "${TORCH_DIR}/lib/libtorch_cpu.so" "${TORCH_DIR}/lib/libc10.so" "-L${cudart_dir}" "-l:${cudart_name}")
 target_link_options(cgotorch_cuda PRIVATE -Wl,--allow-shlib-undefined -Wl,-Bsymbolic -Wl,-z,lazy)
-set_target_properties(cgotorch_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${OUTPUT_DIR}" BUILD_RPATH "$ORIGIN/../torch/lib;${TORCH_DIR}/lib")
+# As libtorch's own: its libraries, and NVIDIA's beside them.
+set_target_properties(cgotorch_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${OUTPUT_DIR}"
+  BUILD_RPATH "$ORIGIN/../torch/lib;$ORIGIN/../nvidia/cu13/lib;${TORCH_DIR}/lib;${TORCH_DIR}/../nvidia/cu13/lib")
