@@ -9,16 +9,16 @@ cd "$root"
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 kernels=gotorch/native/kernels
-flags=(-std=c++17 -O1 -g -I "$kernels" -isystem "$TORCH_DIR/include" -isystem "$TORCH_DIR/include/torch/csrc/api/include")
+flags=(-std=c++17 -O1 -g -I "$root/$kernels" -isystem "$TORCH_DIR/include" -isystem "$TORCH_DIR/include/torch/csrc/api/include")
+files=(geometry layer layer_depthwise layer_winograd recycle weights winograd isa_avx2 isa_avx512 isa_portable tests/passes)
 # build NAME FLAG...: the passes and their check as $build/NAME.
 build() {
-  local name=$1 file
+  local name=$1
   shift
-  for file in geometry layer layer_depthwise layer_winograd recycle weights winograd isa_avx2 isa_avx512 isa_portable tests/passes; do
-    printf '%s\0' "$file"
-  done | xargs -0 -P "$(nproc)" -I FILE sh -c 'out=$1/$2-$(basename "$3").o; file=$3; shift 3; "${CXX:-c++}" "$@" -c "$0/$file.cpp" -o "$out"' \
-    "$kernels" "$build" "$name" FILE "${flags[@]}" "$@"
-  "${CXX:-c++}" "$@" "$build/$name"-*.o -o "$build/$name" -lpthread
+  mkdir "$build/$name.o"
+  (cd "$build/$name.o" && printf '%s\0' "${files[@]/#/$root/$kernels/}" |
+    xargs -0 -P "$(nproc)" -I FILE "${CXX:-c++}" "${flags[@]}" "$@" -c FILE.cpp)
+  "${CXX:-c++}" "$@" "$build/$name.o"/*.o -o "$build/$name" -lpthread
 }
 
 build tsan -fsanitize=thread

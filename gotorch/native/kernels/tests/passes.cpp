@@ -95,7 +95,10 @@ int check(const ConvShape& q, bool inference) {
     dw[t] += static_cast<double>(g[o]) * x[i];
   });
 
-  const Input input{x.data(), static_cast<ptrdiff_t>(q.h) * q.w * q.c, 1, static_cast<ptrdiff_t>(q.w) * q.c, q.c, nullptr, {}};
+  const Input input{x.data(), static_cast<ptrdiff_t>(q.h) * q.w * q.c,
+                    1,        static_cast<ptrdiff_t>(q.w) * q.c,
+                    q.c,      nullptr,
+                    {}};
   const PackWeight weight{q, w.data(), per_k, taps, q.s, 1};
   Values result(out), input_gradient(in), weight_gradient(w.size()), bias_gradient(q.k);
   ForwardArgs f{};
@@ -113,8 +116,8 @@ int check(const ConvShape& q, bool inference) {
     const double off = relative_error(got, want);
     if (off < 1e-5) return;
     wrong++;
-    std::printf("FAIL %s of %dx%dx%dx%d to %d, %dx%d at %d: off by %.1e\n", what, q.n, q.c, q.h, q.w, q.k, q.r, q.s,
-                q.stride_h, off);
+    std::printf("FAIL %s of %dx%dx%dx%d to %d, %dx%d at %d: off by %.1e\n", what, q.n, q.c, q.h,
+                q.w, q.k, q.r, q.s, q.stride_h, off);
   };
   expect("values", result, y);
   expect("input gradient", input_gradient, dx);
@@ -122,7 +125,8 @@ int check(const ConvShape& q, bool inference) {
   return wrong;
 }
 
-ConvShape shape(int n, int c, int h, int w, int k, int r, int stride, int pad, bool depthwise = false) {
+ConvShape shape(int n, int c, int h, int w, int k, int r, int stride, int pad,
+                bool depthwise = false) {
   return {n, c, h, w, k, r, r, stride, stride, pad, pad, pad, pad, depthwise};
 }
 
