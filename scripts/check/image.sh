@@ -125,11 +125,12 @@ orrery() { b run --isolation chroot --network host --user "$user" "$container" -
 # loads_cuda: everything but the driver's own library is there, and libtorch's half for GPUs and ours load and look for a GPU.
 loads_cuda() {
   local library found
-  [ -s "$image/opt/orrery/lib/libcgotorch_cuda.so" ] || { echo "the image has no libcgotorch_cuda.so" && return 1; }
-  found=$(find "$image/opt/orrery" -name '*.so*' -printf '/opt/orrery/%P\n' | while read -r library; do
-    b run --isolation chroot "$container" -- ldd "$library" | sed -n "s|^|$library:|; /not found/p"
-  done | grep -v 'libcuda.so.1 => not found' || true)
-  [ -z "$found" ] || { printf '%s\n' "$found" && return 1; }
+  # A line for each library, and one for each that it is linked to.
+  found=$(b run --isolation chroot "$container" -- find /opt/orrery -name '*.so*' -exec ldd {} +) || return 1
+  for library in libcgotorch_cuda.so libtorch_cuda.so libcublasLt.so libcudnn_ops.so libnccl.so libnvjpeg.so; do
+    grep -q "^/opt/orrery/.*/$library.*:$" <<<"$found" || { echo "the image has no $library" && return 1; }
+  done
+  ! grep 'not found' <<<"$found" | grep -v 'libcuda.so.1 => not found' || return 1
   found=$(b run --isolation chroot --user "$user" --env GOTORCH_CUDA=load "$container" -- /opt/orrery/bin/orrery doctor) || return 1
   printf '%s\n' "$found"
   # Our library's own words, which it has from the CUDA runtime it is linked to.
