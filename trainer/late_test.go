@@ -255,20 +255,24 @@ func TestLateOutOfMemory(t *testing.T) {
 	}
 }
 
-// Pictures that lie on the device give the same batches within 1/255, and the same accuracy; those that
-// do not fit, or need more than one sampling, are streamed.
+// Pictures that lie on the device give the same batches within 1/255, which an epoch leaves near each other,
+// and the same accuracy; those that do not fit, or need more than one sampling, are streamed.
 func TestPicturesOnTheDevice(t *testing.T) {
 	recipe := quick()
-	recipe.Pixels, recipe.Epochs, recipe.Seed = "fast", 12, 1
-	streamed, first, _ := fitted(t, recipe, func(o *Options) { o.lateOnCPU = 2 })
-	resident, second, log := fitted(t, recipe, func(o *Options) { o.lateOnCPU, o.residentOnCPU = 2, true })
-	if !strings.Contains(log, "pictures lie on the device") || !strings.Contains(log, "pictures=48") {
-		t.Errorf("the log says %s", log)
+	recipe.Pixels, recipe.Seed = "fast", 1
+	both := func(epochs int) (float64, *Result, *Result) {
+		recipe.Epochs = epochs
+		streamed, first, _ := fitted(t, recipe, func(o *Options) { o.lateOnCPU = 2 })
+		resident, second, log := fitted(t, recipe, func(o *Options) { o.lateOnCPU, o.residentOnCPU = 2, true })
+		if !strings.Contains(log, "pictures lie on the device") || !strings.Contains(log, "pictures=48") {
+			t.Errorf("the log says %s", log)
+		}
+		return furthest(t, streamed, resident), first, second
 	}
-	d := furthest(t, streamed, resident)
-	if d == 0 || d > 1 {
+	if d, _, _ := both(1); d == 0 || d > 0.06 {
 		t.Errorf("weights of streamed and resident pictures differ by %g", d)
 	}
+	_, first, second := both(12)
 	if first.Accuracy < 0.6 || second.Accuracy < 0.6 {
 		t.Errorf("accuracies %.3f and %.3f on three plain colours", first.Accuracy, second.Accuracy)
 	}

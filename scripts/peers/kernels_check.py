@@ -1,13 +1,16 @@
 """Checks gotorch's own kernels against torch in float64, and against themselves.
 
-  python kernels_check.py LIBRARY [--random 500] [--seed 0]
+  python kernels_check.py LIBRARY [--random 500] [--seed 0] [--orrery bin/orrery]
 
 Every case compares values, all gradients and running statistics of a chain with the same torch modules
 in float64; the tolerance is relative to the norm of the reference. Exits with 1 if a case fails.
 """
 import argparse
 import copy
+import json
 import random
+import re
+import subprocess
 import sys
 
 import torch
@@ -237,6 +240,56 @@ def check_layers(batch):
     return failed
 
 
+def convolutions(orrery):
+    """Every shape of convolution of the networks that the binary has, at their sizes: of each the input's channels and
+    rows, the output's channels and rows, kernel, stride, zeros in front, and whether it is depthwise."""
+    def models(*arguments):
+        return json.loads(subprocess.run([orrery, "models", *arguments, "--json"], check=True, capture_output=True).stdout)
+
+    shapes = {}
+    for model in models("list"):
+        for layer in models("show", model["name"])["layers"]:
+            if layer["layer"] != "Conv2d":
+                continue
+            size, pad, kernel, stride, rows = (int(n) for n in re.fullmatch(
+                r"floor\(\((\d+) \+ 2\*(\d+) - 1\*\((\d+)-1\) - 1\)/(\d+)\) \+ 1 = (\d+)", layer["formula"]).groups())
+            k, rows = layer["output_shape"][1], layer["output_shape"][2]
+            per_group = layer["macs"] // (k * rows * rows * kernel * kernel)
+            shapes.setdefault((per_group if per_group > 1 else k, size, k, rows, kernel, stride, pad, per_group == 1), model["name"])
+    return shapes
+
+
+def check_models(orrery):
+    """Values and gradients of every shape that convolutions() finds, with a BatchNorm after it."""
+    failed = 0
+    for (c, size, k, rows, kernel, stride, pad, depthwise), name in convolutions(orrery).items():
+        conv = nn.Conv2d(c, k, kernel, stride, pad, groups=c if depthwise else 1, bias=False)
+        conv.padding_end = ((rows - 1) * stride + kernel - size - pad,) * 2  # TensorFlow's padding has more behind
+        if conv.padding_end[0] <= pad:
+            del conv.padding_end
+        x = layer_input(2, c, size).requires_grad_(True)
+        failed += report(f"{name} {c}->{k} {kernel}x{kernel}/{stride} {size} px{' depthwise' if depthwise else ''}",
+                         compare(x, [(conv, nn.BatchNorm2d(k), "conv-norm")]))
+    return failed
+
+
+def check_gradcheck():
+    """torch's differences against the gradients of the reference form in float64, of every order of a stage."""
+    failed = 0
+    for order in ko.ORDERS:
+        stages = [(nn.Conv2d(2, 3, 3, 2, 1), nn.BatchNorm2d(3) if "norm" in order else None, order), (nn.Conv2d(3, 2, 2), None, "conv")]
+        stages = to_double(stages)
+        for _, t in tensors_of(stages):
+            nn.init.normal_(t)
+        x, residual = torch.randn(2, 2, 5, 6, dtype=torch.float64, requires_grad=True), torch.randn(2, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+        # gradcheck moves these in place, and the stages see it.
+        inputs = [x, residual, *(t for _, t in tensors_of(stages))]
+        ok = torch.autograd.gradcheck(lambda *_: ko.conv_chain(x, stages, residual), inputs, raise_exception=False)
+        print(f"{'ok  ' if ok else 'FAIL'} gradcheck {order}")
+        failed += not ok
+    return failed
+
+
 # EfficientNet-Lite0's and MobileNetV3's depthwise shapes: channels, kernel, stride, size at 128 px.
 DEPTHWISE = [(32, 3, 1, 64), (96, 3, 2, 64), (144, 3, 1, 32), (144, 5, 2, 32), (240, 5, 1, 16), (240, 3, 2, 16),
              (480, 3, 1, 8), (480, 5, 1, 8), (672, 5, 2, 8), (1152, 5, 1, 4), (1152, 3, 1, 4), (72, 5, 2, 28), (96, 7, 1, 32)]
@@ -335,25 +388,40 @@ def check_kept_weights():
 
 
 def check_training(steps):
-    """cnn8 trained from the same weights by torch and by own kernels: the losses track each other."""
+    """cnn8 trained from the same weights by torch in double precision and by own kernels: the losses track each other.
+
+    Rounding grows from step to step: torch's own single precision strays as far, which is shown beside.
+    """
     torch.manual_seed(0)
-    a = ko.cnn8()
-    b = copy.deepcopy(a)
-    stages = ko.stages_of(b)
-    optimizers = [torch.optim.Adam(m.parameters(), 1e-3) for m in (a, b)]
-    x, labels, worst = torch.rand(64, 3, 64, 64), torch.randint(0, 4, (64,)), 0.0
+    single = ko.cnn8()
+    own, double, nhwc = copy.deepcopy(single), copy.deepcopy(single).double(), copy.deepcopy(single).to(memory_format=torch.channels_last)
+    stages = ko.stages_of(own)
+    ways = {
+        "torch in double": (double, lambda t: double(t.double())),
+        "own": (own, lambda t: ko.conv_chain(t, stages)),
+        "torch": (single, single),
+        "torch channels-last": (nhwc, lambda t: nhwc(t.contiguous(memory_format=torch.channels_last))),
+    }
+    optimizers = {name: torch.optim.Adam(model.parameters(), 1e-3) for name, (model, _) in ways.items()}
+    x, labels = torch.rand(64, 3, 64, 64), torch.randint(0, 4, (64,))
     x += labels.view(-1, 1, 1, 1) * 0.1
+    losses = {name: [] for name in ways}
     for i in range(steps):
         rows = torch.arange(i * 16, i * 16 + 16) % 64
-        losses = []
-        for forward, o in ((a, optimizers[0]), (lambda t: ko.conv_chain(t, stages), optimizers[1])):
-            o.zero_grad()
+        for name, (_, forward) in ways.items():
+            optimizers[name].zero_grad()
             loss = nn.functional.cross_entropy(forward(x[rows]).flatten(1), labels[rows])
             loss.backward()
-            o.step()
-            losses.append(loss.item())
-        worst = max(worst, abs(losses[0] - losses[1]))
-    print(f"{'ok  ' if worst < 1e-3 else 'FAIL'} {steps} Adam steps: losses within {worst:.1e}")
+            optimizers[name].step()
+            losses[name].append(loss.item())
+
+    def apart(one, other):
+        return max(abs(a - b) for a, b in zip(losses[one], losses[other]))
+
+    worst = apart("own", "torch in double")
+    others = ", ".join(f"{name} {apart(name, 'torch in double'):.1e}" for name in ("torch", "torch channels-last"))
+    print(f"{'ok  ' if worst < 1e-3 else 'FAIL'} {steps} Adam steps: losses within {worst:.1e} of torch's in double ({others}), "
+          f"{apart('own', 'torch'):.1e} of torch's")
     return int(not worst < 1e-3)
 
 
@@ -365,7 +433,8 @@ def main():
     p.add_argument("--batch", type=int, default=8, help="batch of the cnn8 layers")
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--only", default="", help="random, layers, depthwise, mean, rerun, odd, kept, training")
+    p.add_argument("--orrery", default="bin/orrery", help="the binary whose networks are looked at")
+    p.add_argument("--only", default="", help="some of random, layers, models, depthwise, gradcheck, mean, rerun, odd, kept, training")
     a = p.parse_args()
     ops = ko.load(a.library)
     ops.set_mode(ko.MODES["own"])
@@ -373,7 +442,8 @@ def main():
     torch.manual_seed(a.seed)
     print("torch", torch.__version__, "kernels", ops.instruction_set())
     checks = {"random": lambda: check_random(a.random, a.seed), "layers": lambda: check_layers(a.batch),
-              "depthwise": check_depthwise, "mean": check_large_mean, "rerun": check_rerun, "odd": check_odd_values, "kept": check_kept_weights,
+              "models": lambda: check_models(a.orrery), "depthwise": check_depthwise, "gradcheck": check_gradcheck,
+              "mean": check_large_mean, "rerun": check_rerun, "odd": check_odd_values, "kept": check_kept_weights,
               "training": lambda: check_training(a.steps)}
     failed = sum(f() for name, f in checks.items() if not a.only or name in a.only.split(","))
     print("failed" if failed else "all passed", failed or "")

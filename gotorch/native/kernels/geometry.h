@@ -115,6 +115,31 @@ inline ptrdiff_t residue_offset(const ConvShape& q, int klass, int k_padded, int
   return sum;
 }
 
+// Outputs [first, last) along an axis, which read the same taps [tap0, tap1) of the kernel inside the input; their other
+// taps meet padding. tap0 == tap1: all of them do.
+struct TapRun {
+  int first, last;
+  int tap0, tap1;
+};
+
+// All outputs of an axis in runs, the longest first, so that padding need not be multiplied: a third of the
+// multiplications of a 3x3 kernel at stride 2 whose input is 7x7. One run where that would save next to nothing.
+std::vector<TapRun> tap_runs(int outputs, int size, int stride, int pad, int taps);
+
+// The same as plain memory.
+struct TapRuns {
+  const TapRun* run;
+  int count;
+};
+
+// The outputs [first, last) along an axis that read one tap inside the input; first >= last: none.
+struct TapOutputs {
+  int first, last;
+};
+
+// Those of every tap of an axis.
+std::vector<TapOutputs> tap_outputs(int outputs, int size, int stride, int pad, int taps);
+
 // The s*c columns of a kernel row are cut into equal tiles of at most max_columns.
 struct Tiling {
   int per_row, columns;

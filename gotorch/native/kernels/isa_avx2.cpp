@@ -79,7 +79,6 @@ struct Avx2 {
 
 // 16 registers: 6 pixels x 2 vectors, 2 weights, 1 broadcast; or, for few channels, 10 x 1.
 int width(int channels) { return channels <= 8 ? 8 : 16; }
-int tiles(const ConvShape& q, int width) { return q.r * tiling(q, width == 8 ? 12 : 6).per_row; }
 
 void forward_any(const Forward& t) {
   t.width == 8 ? forward<Avx2, 10, 1>(t) : forward<Avx2, 6, 2>(t);
@@ -97,7 +96,6 @@ const KernelTable avx2_kernels = {
     "avx2",
     8,
     width,
-    tiles,
     pack_input<Avx2>,
     pack_gradient<Avx2>,
     forward_any,

@@ -107,15 +107,14 @@ struct Avx512Half {
 int width(int channels) {
   return channels <= 8 ? 8 : padded(channels, 16) < padded(channels, 32) ? 16 : 32;
 }
-int tiles(const ConvShape& q, int width) { return q.r * tiling(q, width == 8 ? 16 : 12).per_row; }
 
 void forward_any(const Forward& t) {
-  t.width == 8    ? forward<Avx512Half, 14, 1>(t)
+  t.width == 8    ? forward<Avx512Half, 10, 1>(t)
   : t.width == 16 ? forward<Avx512, 12, 1>(t)
                   : forward<Avx512, 12, 2>(t);
 }
 void data_gradient_any(const DataGradient& t) {
-  t.width_c == 8    ? data_gradient<Avx512Half, 14, 1>(t)
+  t.width_c == 8    ? data_gradient<Avx512Half, 10, 1>(t)
   : t.width_c == 16 ? data_gradient<Avx512, 12, 1>(t)
                     : data_gradient<Avx512, 12, 2>(t);
 }
@@ -145,7 +144,6 @@ const KernelTable avx512_kernels = {
     "avx512",
     16,
     width,
-    tiles,
     pack_input<Avx512>,
     pack_gradient_any,
     forward_any,

@@ -61,7 +61,6 @@ struct Portable {
 };
 
 int width(int) { return 8; }
-int tiles(const ConvShape& q, int) { return q.r * tiling(q, 4).per_row; }
 
 }  // namespace
 
@@ -69,7 +68,6 @@ const KernelTable portable_kernels = {
     "portable",
     4,
     width,
-    tiles,
     pack_input<Portable>,
     pack_gradient<Portable>,
     forward<Portable, 4, 2>,

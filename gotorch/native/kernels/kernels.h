@@ -51,13 +51,20 @@ struct PackGradient {
   double* sum;  // += sum of d over the block's own pixels; k padded
 };
 
+// A run of consecutive floats of a pixel's operand and the weights they meet: offsets from the pixel and from the
+// panel's first weight.
+struct Segment {
+  ptrdiff_t x, weight;
+};
+
 // out = epilogue(convolution(x)) for the panels [panel0, panel1) of a block.
 struct Forward {
   ConvShape shape;
   Block block;
   int width, panel0, panel1;
+  TapRuns rows, cols;   // of the whole image
   const float* x;       // packed
-  ptrdiff_t* segment;   // scratch, segments(shape) entries
+  Segment* segment;     // scratch, segments(shape) entries
   const float* weight;  // [panel][r][s*c][width]
   const float* bias;    // padded to whole panels
   bool relu;
@@ -77,12 +84,13 @@ struct DataGradient {
   ConvShape shape;
   Block block;
   int width_k, width_c, panel0, panel1;
-  const float* g;         // packed, with halo
-  PackedGradient layout;  // of g, which may hold more than this block
-  int image0;             // first image in g
-  ptrdiff_t* segment;     // scratch, segments(shape) entries
-  const float* weight;    // [class][panel of c][panel of k][taps_h][taps_w][width_k][width_c]
-  float* out;             // whole tensor, NHWC, c channels
+  const float* g;              // packed, with halo
+  PackedGradient layout;       // of g, which may hold more than this block
+  int image0;                  // first image in g
+  const TapRuns *rows, *cols;  // of each residue class of rows and of columns
+  Segment* segment;            // scratch, segments(shape) entries
+  const float* weight;         // [class][panel of c][panel of k][taps_h][taps_w][width_k][width_c]
+  float* out;                  // whole tensor, NHWC, c channels
   // What made the input: its raw tensor and its lazy form. relu: gradients are zeroed where the
   // value is not positive. sum, dot: += g and g*(raw - mean), c padded each, or null.
   const float* raw;
@@ -91,14 +99,15 @@ struct DataGradient {
   double *sum, *dot;
 };
 
-// weight gradient += over a block, for tiles [tile0, tile1) of (kernel row, columns) and all panels.
+// weight gradient += over a block, for every tile_step-th tile of (kernel row, columns) from tile0 on and all panels.
 struct WeightGradient {
   ConvShape shape;
   Block block;
   int width;
-  int tile0, tile1;
-  const float* x;  // packed
-  const float* g;  // packed as layout says, first image the block's
+  int tile0, tile_step;
+  const TapOutputs *rows, *cols;  // of each row and column of the kernel
+  const float* x;                 // packed
+  const float* g;                 // packed as layout says, first image the block's
   PackedGradient layout;
   float* out;  // [panel][r][s*c][width]
 };
@@ -246,9 +255,8 @@ constexpr int kWidestDepthwise = 7;
 
 struct KernelTable {
   const char* name;
-  int vector;                                 // floats in one
-  int (*width)(int channels);                 // channels in a panel for a layer with this many
-  int (*tiles)(const ConvShape&, int width);  // weight-gradient tiles of a layer
+  int vector;                  // floats in one
+  int (*width)(int channels);  // channels in a panel for a layer with this many
   void (*pack_input)(const PackInput&);
   void (*pack_gradient)(const PackGradient&);
   void (*forward)(const Forward&);

@@ -85,6 +85,8 @@ void forward_layer(const ForwardArgs& a) {
 
   const ptrdiff_t image_bytes = packed_input(q, {0, 1, 0, q.oh()}).image * 4;
   const Cut c = cut(q, panels, image_bytes);
+  const auto rows = tap_runs(q.oh(), q.h, q.stride_h, q.pad_h, q.r);
+  const auto cols = tap_runs(q.ow(), q.w, q.stride_w, q.pad_w, q.s);
   const bool stats = a.mean != nullptr;
   BlockStatistics sums(stats ? c.blocks.size() : 0, q.k);
   const int units = c.units(), tasks = std::min(parts, units);
@@ -92,7 +94,7 @@ void forward_layer(const ForwardArgs& a) {
   const bool observed = a.observed && c.groups == 1;
   if (observed) a.observed->resize(tasks);
   parallel(tasks, [&](int t) {
-    std::vector<ptrdiff_t> segment(segments(q, width));
+    std::vector<Segment> segment(segments(q, width));
     int packed = -1;
     float* x = nullptr;
     for (int u = share(units, t, tasks); u < share(units, t + 1, tasks); u++) {
@@ -104,6 +106,7 @@ void forward_layer(const ForwardArgs& a) {
         packed = i;
       }
       Forward f = forward_task(a, b, bias);
+      f.rows = view(rows), f.cols = view(cols);
       f.weight = weight.get(), f.x = x, f.segment = segment.data();
       f.panel0 = share(panels, group, c.groups), f.panel1 = share(panels, group + 1, c.groups);
       if (stats) sums.collect(i, &f);
@@ -119,6 +122,21 @@ void forward_layer(const ForwardArgs& a) {
 
 namespace {
 
+// Along one axis, the runs of every residue class of the data gradient.
+struct ResidueRuns {
+  std::vector<std::vector<TapRun>> all;
+  std::vector<TapRuns> runs;
+
+  ResidueRuns(int inputs, int outputs, int stride, int pad, int kernel) {
+    for (int i = 0; i < stride; i++) {
+      const Residue r = residue(i, pad, kernel, stride);
+      all.push_back(tap_runs(std::max(0, ceil_div(inputs - i, stride)), outputs, 1,
+                             r.taps - 1 - r.base, r.taps));
+    }
+    for (const auto& of_class : all) runs.push_back(view(of_class));
+  }
+};
+
 // State shared by the two ways of running a backward pass.
 struct Backward {
   const BackwardArgs& a;
@@ -130,6 +148,10 @@ struct Backward {
   const ptrdiff_t len = static_cast<ptrdiff_t>(q.r) * q.s * q.c;
   const bool halo = a.input_gradient != nullptr;
   const RowAffine row{q, a.input.lazy};
+  const ResidueRuns rows{q.h, q.oh(), q.stride_h, q.pad_h, q.r};
+  const ResidueRuns cols{q.w, q.ow(), q.stride_w, q.pad_w, q.s};
+  const std::vector<TapOutputs> tap_rows = tap_outputs(q.oh(), q.h, q.stride_h, q.pad_h, q.r);
+  const std::vector<TapOutputs> tap_cols = tap_outputs(q.ow(), q.w, q.stride_w, q.pad_w, q.s);
   std::shared_ptr<float> transposed;
 
   explicit Backward(const BackwardArgs& args) : a(args) {
@@ -148,12 +170,12 @@ struct Backward {
   }
 
   WeightGradient weight(const Block& b, const float* x, const float* g,
-                        const PackedGradient& layout, int tile0, int tile1, float* out) const {
-    return {q, b, width_k, tile0, tile1, x, g, layout, out};
+                        const PackedGradient& layout, int tile0, int tile_step, float* out) const {
+    return {q, b, width_k, tile0, tile_step, tap_rows.data(), tap_cols.data(), x, g, layout, out};
   }
 
   DataGradient data(const Block& b, const float* g, const PackedGradient& layout, int image0,
-                    ptrdiff_t* segment, int panel0, int panel1, double* sum, double* dot) const {
+                    Segment* segment, int panel0, int panel1, double* sum, double* dot) const {
     return {q,
             b,
             width_k,
@@ -163,6 +185,8 @@ struct Backward {
             g,
             layout,
             image0,
+            rows.runs.data(),
+            cols.runs.data(),
             segment,
             transposed.get(),
             a.input_gradient,
@@ -189,9 +213,8 @@ struct Backward {
     const ptrdiff_t size = len * panels_k * width_k;
     auto partial = floats(size * tasks);
     BlockSums bias(blocks, q.k), sum(blocks, q.c), dot(blocks, q.c);
-    const int tiles = isa.tiles(q, width_k);
     parallel(tasks, [&](int t) {
-      std::vector<ptrdiff_t> segment(segments(q, width_k));
+      std::vector<Segment> segment(segments(q, width_k));
       float* const out = partial.get() + t * size;
       std::fill(out, out + size, 0.0f);
       for (int i = share(blocks, t, tasks); i < share(blocks, t + 1, tasks); i++) {
@@ -202,7 +225,7 @@ struct Backward {
         if (a.weight_gradient) {
           float* x = scratch(kInputSlot, packed_input(q, b).floats(b.images()));
           isa.pack_input(pack_task(q, a.input, row, b, packed_input(q, b), x));
-          isa.weight_gradient(weight(b, x, g, layout, 0, tiles, out));
+          isa.weight_gradient(weight(b, x, g, layout, 0, 1, out));
         }
         if (halo)
           isa.data_gradient(
@@ -228,7 +251,6 @@ struct Backward {
     const int step = static_cast<int>(std::clamp<ptrdiff_t>(kSharedBytes / image_bytes, 1, q.n));
     auto x = floats(image_x * step), g = floats(one.image * panels_k * step);
     BlockSums bias(q.n, q.k), sum(c.blocks.size(), q.c), dot(c.blocks.size(), q.c);
-    const int tiles = isa.tiles(q, width_k);
     for (int n0 = 0; n0 < q.n; n0 += step) {
       const Block whole{n0, std::min(q.n, n0 + step), 0, q.oh()};
       const PackedGradient layout = packed_gradient(q, whole, width_k, halo);
@@ -240,8 +262,7 @@ struct Backward {
       });
       parallel(parts, [&](int t) {
         if (a.weight_gradient)
-          isa.weight_gradient(weight(whole, x.get(), g.get(), layout, share(tiles, t, parts),
-                                     share(tiles, t + 1, parts), out.get()));
+          isa.weight_gradient(weight(whole, x.get(), g.get(), layout, t, parts, out.get()));
       });
       if (!halo) continue;
       // Blocks of this part of the batch: those whose first image lies in it, clipped to it.
@@ -251,7 +272,7 @@ struct Backward {
           mine.push_back(static_cast<int>(i));
       const int units = static_cast<int>(mine.size()) * c.groups, tasks = std::min(parts, units);
       parallel(tasks, [&](int t) {
-        std::vector<ptrdiff_t> segment(segments(q, width_k));
+        std::vector<Segment> segment(segments(q, width_k));
         for (int u = share(units, t, tasks); u < share(units, t + 1, tasks); u++) {
           const int i = mine[u / c.groups], group = u % c.groups;
           Block b = c.blocks[i];

@@ -19,6 +19,10 @@ inline int share(int count, int part, int parts) {
   return static_cast<int>(static_cast<long long>(count) * part / parts);
 }
 
+inline TapRuns view(const std::vector<TapRun>& runs) {
+  return {runs.data(), static_cast<int>(runs.size())};
+}
+
 // One row of the per-channel affine of a lazy input, repeated for every column.
 struct RowAffine {
   std::vector<float> scale, offset;

@@ -20,10 +20,17 @@ namespace gotorch::kernels {
 // All addresses are x[p] plus one running offset that the pixels share: a pixel pointer that does not
 // find a register is then only read from the stack, once for four columns, never written back.
 template <class I, int P, int N>
-GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segment, int segments,
-                              int len, const float* w, typename I::V (&acc)[P][N]) {
+GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const Segment* segment, int segments,
+                              int len, const float* weight, typename I::V (&acc)[P][N]) {
+  // A copy that nothing points to, so that it stays in registers from segment to segment.
+  typename I::V sum[P][N];
+#pragma GCC unroll 32
+  for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; v++) sum[p][v] = acc[p][v];
   for (int i = 0; i < segments; i++) {
-    ptrdiff_t at = segment[i];
+    ptrdiff_t at = segment[i].x;
+    const float* w = weight + segment[i].weight;
     auto column = [&](int j) __attribute__((always_inline)) {
       typename I::V wv[N];
 #pragma GCC unroll 8
@@ -32,7 +39,7 @@ GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segme
       for (int p = 0; p < P; p++) {
         const typename I::V b = I::broadcast(x[p] + at + j);
 #pragma GCC unroll 8
-        for (int v = 0; v < N; v++) acc[p][v] = I::fma(b, wv[v], acc[p][v]);
+        for (int v = 0; v < N; v++) sum[p][v] = I::fma(b, wv[v], sum[p][v]);
       }
     };
     int j = 0;
@@ -47,6 +54,10 @@ GOTORCH_INLINE void gemm_tile(const float* const (&x)[P], const ptrdiff_t* segme
       at++;
     }
   }
+#pragma GCC unroll 32
+  for (int p = 0; p < P; p++)
+#pragma GCC unroll 8
+    for (int v = 0; v < N; v++) acc[p][v] = sum[p][v];
 }
 
 // Rows of pixels for outer_tile: count rows of cols pixels; consecutive pixels are x_step and g_step
@@ -95,23 +106,48 @@ GOTORCH_INLINE void outer_tile(const Rows& q, const float* x, const float* g, fl
     }
 }
 
-// The pixels of one sweep: images x rows x cols, with the strides of the operand and of the result.
+// The pixels of one sweep: images x rows x cols, with the strides of the operand and of the result, and where the first
+// result lies.
 struct Walk {
   int images, rows, cols;
   ptrdiff_t x_image, x_row, x_col;
   ptrdiff_t y_image, y_row, y_col;
+  ptrdiff_t y;
+  ptrdiff_t pixels() const { return static_cast<ptrdiff_t>(images) * rows * cols; }
 };
 
-// Calls tile(operands, result offsets, count) for all pixels, P at a time, across row and image ends. The
+// Calls part(walk, offset of its first operand, rows, cols) for the pixels of the walk that lie in one run of rows and
+// in one of columns, row0 being the row of the walk's first pixel.
+template <class Part>
+GOTORCH_INLINE void each_run(const Walk& walk, int row0, const TapRuns& rows, const TapRuns& cols,
+                             Part&& part) {
+  for (int i = 0; i < rows.count; i++) {
+    const TapRun& r = rows.run[i];
+    const int first = r.first > row0 ? r.first - row0 : 0;
+    const int last = r.last - row0 < walk.rows ? r.last - row0 : walk.rows;
+    if (first >= last) continue;
+    for (int j = 0; j < cols.count; j++) {
+      const TapRun& c = cols.run[j];
+      Walk inner = walk;
+      inner.rows = last - first, inner.cols = c.last - c.first;
+      inner.y += first * walk.y_row + c.first * walk.y_col;
+      part(inner, first * walk.x_row + c.first * walk.x_col, r, c);
+    }
+  }
+}
+
+// Calls tile(operands, result offsets, count) for the pixels [first, last), P at a time, across row and image ends. The
 // last tile repeats its last pixel.
 template <int P, class Tile>
-GOTORCH_INLINE void walk_tiles(const Walk& q, const float* x, Tile&& tile) {
-  const ptrdiff_t total = static_cast<ptrdiff_t>(q.images) * q.rows * q.cols;
-  int row = 0, col = 0;
-  const float *x_image = x, *x_row = x;
-  ptrdiff_t y_image = 0, y_row = 0;
-  for (ptrdiff_t i = 0; i < total; i += P) {
-    const int count = total - i < P ? static_cast<int>(total - i) : P;
+GOTORCH_INLINE void walk_tiles(const Walk& q, const float* x, ptrdiff_t first, ptrdiff_t last,
+                               Tile&& tile) {
+  if (first >= last) return;
+  const ptrdiff_t image = first / q.cols / q.rows;
+  int row = static_cast<int>(first / q.cols % q.rows), col = static_cast<int>(first % q.cols);
+  const float *x_image = x + image * q.x_image, *x_row = x_image + row * q.x_row;
+  ptrdiff_t y_image = q.y + image * q.y_image, y_row = y_image + row * q.y_row;
+  for (ptrdiff_t i = first; i < last; i += P) {
+    const int count = last - i < P ? static_cast<int>(last - i) : P;
     const float* at[P];
     ptrdiff_t y[P];
     for (int p = 0; p < P; p++) {
@@ -132,18 +168,33 @@ GOTORCH_INLINE void walk_tiles(const Walk& q, const float* x, Tile&& tile) {
   }
 }
 
-// gemm_tile over all pixels. Epilogue: start(acc) sets the initial sums, finish(acc, offsets, count) takes
-// them.
+// gemm_tile over all pixels, the last few in smaller tiles. Epilogue: start(acc) sets the initial sums, finish(acc,
+// offsets, count) takes them, both for any number of pixels.
 template <class I, int P, int N, class Epilogue>
-GOTORCH_INLINE void sweep(const Walk& q, const float* x, const ptrdiff_t* segment, int segments,
+GOTORCH_INLINE void sweep(const Walk& q, const float* x, const Segment* segment, int segments,
                           int len, const float* w, Epilogue& epilogue) {
+  constexpr int kSmall = (P + 2) / 3;
+  // A core does two multiply-adds of eight floats a cycle, each with a latency of four: smaller tiles with fewer sums
+  // than that are slower a pixel.
+  constexpr int kMostSmall = kSmall * N * I::W >= 64 ? 2 * kSmall : kSmall;
+  const ptrdiff_t pixels = q.pixels(), rest = pixels % P;
+  const ptrdiff_t whole = rest <= kMostSmall ? pixels - rest : pixels;
   walk_tiles<P>(
-      q, x,
+      q, x, 0, whole,
       [&](const float* const(&at)[P], const ptrdiff_t(&y)[P], int count)
           __attribute__((always_inline)) {
             typename I::V acc[P][N];
             epilogue.start(acc);
             gemm_tile<I, P, N>(at, segment, segments, len, w, acc);
+            epilogue.finish(acc, y, count);
+          });
+  walk_tiles<kSmall>(
+      q, x, whole, pixels,
+      [&](const float* const(&at)[kSmall], const ptrdiff_t(&y)[kSmall], int count)
+          __attribute__((always_inline)) {
+            typename I::V acc[kSmall][N];
+            epilogue.start(acc);
+            gemm_tile<I, kSmall, N>(at, segment, segments, len, w, acc);
             epilogue.finish(acc, y, count);
           });
 }

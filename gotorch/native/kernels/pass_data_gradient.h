@@ -7,14 +7,13 @@
 
 namespace gotorch::kernels {
 
-template <class I, int P, int N>
+template <class I, int N>
 struct DataGradientEpilogue {
   using V = typename I::V;
   const DataGradient& t;
   int channel, valid;
   bool plain;
   V mean[N], sum[N], dot[N];
-  ptrdiff_t base = 0;  // offset of the sweep's first result
   int tiles = 0;
 
   GOTORCH_INLINE DataGradientEpilogue(const DataGradient& task, int panel)
@@ -28,6 +27,7 @@ struct DataGradientEpilogue {
     }
   }
 
+  template <int P>
   GOTORCH_INLINE void start(V (&acc)[P][N]) const {
 #pragma GCC unroll 32
     for (int p = 0; p < P; p++)
@@ -35,13 +35,14 @@ struct DataGradientEpilogue {
       for (int v = 0; v < N; v++) acc[p][v] = I::zero();
   }
 
+  template <int P>
   GOTORCH_INLINE void finish(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
     if (count == P && valid >= N * I::W) {
 #pragma GCC unroll 32
       for (int p = 0; p < P; p++)
 #pragma GCC unroll 8
         for (int v = 0; v < N; v++) {
-          const ptrdiff_t at = base + y[p] + channel + v * I::W;
+          const ptrdiff_t at = y[p] + channel + v * I::W;
           V d = acc[p][v];
           if (!plain) d = take(d, I::load(t.raw + at), v);
           I::store(t.out + at, d);
@@ -53,7 +54,7 @@ struct DataGradientEpilogue {
       for (int p = 0; p < count; p++)
         for (int v = 0; v < N; v++) {
           const int left = valid - v * I::W;
-          const ptrdiff_t at = base + y[p] + channel + v * I::W;
+          const ptrdiff_t at = y[p] + channel + v * I::W;
           if (left <= 0) continue;
           V d = copy[p][v];
           if (!plain)
@@ -92,12 +93,13 @@ struct DataGradientEpilogue {
   }
 };
 
-// A residue class of the input pixels of a block: its taps, whether it has pixels, and where the first of
-// them lies in the packed output gradient, a panel of it, and in the result.
+// A residue class of the input pixels of a block: its taps, whether it has pixels, the row of the class that is the
+// block's first, and where its first pixel lies in the packed output gradient, a panel of it.
 struct GradientClass {
   Residue rows, cols;
   bool empty;
-  ptrdiff_t x, y;
+  int row0;
+  ptrdiff_t x;
 };
 
 // What the walks over all residue classes share; width is the channels of a panel of the packed output gradient.
@@ -127,8 +129,8 @@ GOTORCH_INLINE GradientClass gradient_class(const DataGradient& t, int klass, Wa
                       (m0 + a.base - (a.taps - 1) - t.layout.row0) * t.layout.row +
                       (b.base - (b.taps - 1) - t.layout.col0) * walk->x_col;
   const ptrdiff_t col = q.c, row = q.w * col;
-  const ptrdiff_t y = t.block.n0 * walk->y_image + (q.stride_h * m0 + h) * row + w * col;
-  return {a, b, walk->rows <= 0 || walk->cols <= 0, x, y};
+  walk->y = t.block.n0 * walk->y_image + (q.stride_h * m0 + h) * row + w * col;
+  return {a, b, walk->rows <= 0 || walk->cols <= 0, m0, x};
 }
 
 template <class I, int P, int N>
@@ -137,21 +139,27 @@ void data_gradient(const DataGradient& t) {
   const int panels_k = ceil_div(q.k, t.width_k), panels_c = ceil_div(q.c, t.width_c);
   Walk walk = gradient_walk(t, t.width_k);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
-    DataGradientEpilogue<I, P, N> epilogue(t, panel);
+    DataGradientEpilogue<I, N> epilogue(t, panel);
     for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
       const GradientClass c = gradient_class(t, klass, &walk);
       if (c.empty) continue;
-      const Residue &a = c.rows, &b = c.cols;
-      const int segments = b.taps > 0 ? panels_k * a.taps : 0;
-      for (int i = 0; i < segments; i++)
-        t.segment[i] = i / a.taps * t.layout.panel + i % a.taps * t.layout.row;
-      const ptrdiff_t taps = static_cast<ptrdiff_t>(a.taps) * b.taps * panels_k * t.width_k;
+      const ptrdiff_t tap = static_cast<ptrdiff_t>(t.width_k) * t.width_c, row = c.cols.taps * tap;
       const float* weight = t.weight +
                             residue_offset(q, klass, panels_k * t.width_k, panels_c * t.width_c) +
-                            panel * taps * t.width_c;
-      epilogue.base = c.y;
-      sweep<I, P, N>(walk, segments ? t.g + c.x : t.g, t.segment, segments, b.taps * t.width_k,
-                     weight, epilogue);
+                            panel * panels_k * c.rows.taps * row;
+      each_run(
+          walk, c.row0, t.rows[klass / q.stride_w], t.cols[klass % q.stride_w],
+          [&](const Walk& part, ptrdiff_t x, const TapRun& a, const TapRun& b)
+              __attribute__((always_inline)) {
+                int segments = 0;
+                for (int k = 0; k < panels_k && b.tap0 < b.tap1; k++)
+                  for (int i = a.tap0; i < a.tap1; i++)
+                    t.segment[segments++] = {k * t.layout.panel + i * t.layout.row +
+                                                 static_cast<ptrdiff_t>(b.tap0) * t.width_k,
+                                             (k * c.rows.taps + i) * row + b.tap0 * tap};
+                sweep<I, P, N>(part, segments ? t.g + c.x + x : t.g, t.segment, segments,
+                               (b.tap1 - b.tap0) * t.width_k, weight, epilogue);
+              });
     }
     epilogue.flush();
   }

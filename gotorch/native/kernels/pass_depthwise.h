@@ -29,7 +29,7 @@ template <class I, int P, class Epilogue>
 GOTORCH_INLINE void depthwise_sweep(const Walk& walk, const float* x, const Taps& taps,
                                     const float* w, Epilogue& epilogue) {
   walk_tiles<P>(
-      walk, x,
+      walk, x, 0, walk.pixels(),
       [&](const float* const(&at)[P], const ptrdiff_t(&y)[P], int count)
           __attribute__((always_inline)) {
             typename I::V acc[P][1];
@@ -45,9 +45,8 @@ void depthwise_forward(const Forward& t) {
   const PackedInput p = packed_input(q, t.block);
   const Taps taps{q.r, q.s, p.row, q.c, static_cast<ptrdiff_t>(q.s) * I::W, I::W};
   const Walk walk = forward_walk(q, t.block, p);
-  const Forward u = at_block(t, walk);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
-    ForwardEpilogue<I, P, 1> epilogue(u, panel);
+    ForwardEpilogue<I, 1> epilogue(t, panel);
     depthwise_sweep<I, P>(walk, t.x + panel * I::W, taps,
                           t.weight + static_cast<ptrdiff_t>(panel) * q.r * q.s * I::W, epilogue);
     epilogue.flush();
@@ -60,7 +59,7 @@ void depthwise_data_gradient(const DataGradient& t) {
   const ConvShape& q = t.shape;
   Walk walk = gradient_walk(t, I::W);
   for (int panel = t.panel0; panel < t.panel1; panel++) {
-    DataGradientEpilogue<I, P, 1> epilogue(t, panel);
+    DataGradientEpilogue<I, 1> epilogue(t, panel);
     for (int klass = 0; klass < q.stride_h * q.stride_w; klass++) {
       const GradientClass c = gradient_class(t, klass, &walk);
       if (c.empty) continue;
@@ -77,7 +76,6 @@ void depthwise_data_gradient(const DataGradient& t) {
                   (b.tap0 + q.stride_w * (b.taps - 1)) * static_cast<ptrdiff_t>(I::W);
         x += panel * t.layout.panel + c.x;
       }
-      epilogue.base = c.y;
       depthwise_sweep<I, P>(walk, x, taps, weight, epilogue);
     }
     epilogue.flush();

@@ -10,7 +10,7 @@ namespace gotorch::kernels {
 // After this many tiles the single-precision sums of a chunk move to double precision.
 constexpr int kTilesPerChunk = 32;
 
-template <class I, int P, int N>
+template <class I, int N>
 struct ForwardEpilogue {
   using V = typename I::V;
   const Forward& t;
@@ -29,6 +29,7 @@ struct ForwardEpilogue {
     }
   }
 
+  template <int P>
   GOTORCH_INLINE void start(V (&acc)[P][N]) const {
 #pragma GCC unroll 32
     for (int p = 0; p < P; p++)
@@ -36,6 +37,7 @@ struct ForwardEpilogue {
       for (int v = 0; v < N; v++) acc[p][v] = bias[v];
   }
 
+  template <int P>
   GOTORCH_INLINE void finish(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
     if (t.keep_negative) return finish_observed(acc, y, count);
     if (t.relu) {
@@ -61,6 +63,7 @@ struct ForwardEpilogue {
   }
 
   // finish with the ReLU left to the pass that observes; the statistics are the same to the bit.
+  template <int P>
   GOTORCH_INLINE void finish_observed(V (&acc)[P][N], const ptrdiff_t (&y)[P], int count) {
     if (count == P && valid >= N * I::W) {
 #pragma GCC unroll 32
@@ -99,6 +102,7 @@ struct ForwardEpilogue {
   // Sums of (y - shift) and its square over a chunk. The shift is the mean of the chunk before (of the
   // first tile, at first): where a chunk lies far from it, so far that its own deviations drown, the two
   // means lie as far apart, and the variance of their union is of the size of what was lost from.
+  template <int P>
   GOTORCH_INLINE void collect(V (&acc)[P][N], int count) {
     if (pixels == 0 && chunk == 0) {
       const V scale = I::set(1.0f / static_cast<float>(count));
@@ -167,29 +171,29 @@ GOTORCH_INLINE Walk forward_walk(const ConvShape& q, const Block& b, const Packe
   walk.x_col = static_cast<ptrdiff_t>(q.stride_w) * q.c;
   walk.y_col = q.k, walk.y_row = static_cast<ptrdiff_t>(q.ow()) * q.k;
   walk.y_image = q.oh() * walk.y_row;
+  walk.y = b.n0 * walk.y_image + b.r0 * walk.y_row;
   return walk;
-}
-
-// The task with its results and its residual at the block's first output.
-GOTORCH_INLINE Forward at_block(Forward t, const Walk& walk) {
-  const ptrdiff_t origin = t.block.n0 * walk.y_image + t.block.r0 * walk.y_row;
-  t.out += origin;
-  if (t.residual) t.residual += origin;
-  return t;
 }
 
 template <class I, int P, int N>
 void forward(const Forward& t) {
   const ConvShape& q = t.shape;
   const PackedInput p = packed_input(q, t.block);
-  const int len = q.s * q.c;
-  for (int i = 0; i < q.r; i++) t.segment[i] = i * p.row;
   const Walk walk = forward_walk(q, t.block, p);
-  const Forward u = at_block(t, walk);
+  const ptrdiff_t column = static_cast<ptrdiff_t>(q.c) * t.width, row = q.s * column;
   for (int panel = t.panel0; panel < t.panel1; panel++) {
-    ForwardEpilogue<I, P, N> epilogue(u, panel);
-    sweep<I, P, N>(walk, t.x, t.segment, q.r, len,
-                   t.weight + static_cast<ptrdiff_t>(panel) * q.r * len * t.width, epilogue);
+    ForwardEpilogue<I, N> epilogue(t, panel);
+    each_run(
+        walk, t.block.r0, t.rows, t.cols,
+        [&](const Walk& part, ptrdiff_t x, const TapRun& r, const TapRun& c)
+            __attribute__((always_inline)) {
+              int segments = 0;
+              for (int i = r.tap0; i < r.tap1; i++)
+                t.segment[segments++] = {i * p.row + static_cast<ptrdiff_t>(c.tap0) * q.c,
+                                         i * row + c.tap0 * column};
+              sweep<I, P, N>(part, t.x + x, t.segment, segments, (c.tap1 - c.tap0) * q.c,
+                             t.weight + panel * q.r * row, epilogue);
+            });
     epilogue.flush();
   }
 }

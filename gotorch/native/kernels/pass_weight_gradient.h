@@ -1,4 +1,5 @@
-// Weight gradient: outer products of packed input and packed output gradient, summed over pixels.
+// Weight gradient: outer products of packed input and packed output gradient, summed over the pixels whose input is no
+// padding.
 #pragma once
 
 #include "micro_kernel.h"
@@ -43,7 +44,6 @@ void weight_gradient(const WeightGradient& t) {
   const int chunk_rows = image_pixels > kPixelsPerChunk ? ceil_div(kPixelsPerChunk, ow) : rows;
   const int chunk_images = image_pixels < kPixelsPerChunk ? kPixelsPerChunk / image_pixels : 1;
   Rows walk;
-  walk.cols = ow;
   walk.x_step = static_cast<ptrdiff_t>(q.stride_w) * q.c;
   walk.x_row = q.stride_h * px.row, walk.x_image = px.image;
   walk.g_step = t.width, walk.g_row = pg.row, walk.g_image = pg.image;
@@ -52,16 +52,27 @@ void weight_gradient(const WeightGradient& t) {
   for (int n = 0; n < images; n += chunk_images) {
     walk.images = images - n < chunk_images ? images - n : chunk_images;
     for (int row = 0; row < rows; row += chunk_rows) {
-      walk.rows = rows - row < chunk_rows ? rows - row : chunk_rows;
-      const float* x = t.x + n * px.image + row * walk.x_row;
-      const float* g = t.g + g_origin + n * pg.image + row * pg.row;
-      for (int tile = t.tile0; tile < t.tile1; tile++) {
+      const int end = rows - row < chunk_rows ? rows : row + chunk_rows;
+      const float* x = t.x + n * px.image;
+      const float* g = t.g + g_origin + n * pg.image;
+      for (int tile = t.tile0; tile < q.r * tiles.per_row; tile += t.tile_step) {
         const int kernel_row = tile / tiles.per_row, i = tile % tiles.per_row;
         const int column = i * tiles.columns;
         const OuterTile run = i + 1 < tiles.per_row ? whole : last;
+        const int end_column = column + (i + 1 < tiles.per_row ? tiles.columns : last_columns);
+        const TapOutputs of_row = t.rows[kernel_row];
+        const int row0 = of_row.first - t.block.r0 > row ? of_row.first - t.block.r0 : row;
+        const int row1 = of_row.last - t.block.r0 < end ? of_row.last - t.block.r0 : end;
+        // Of the taps that the columns belong to the last begins first, and the first ends last.
+        const int col0 = t.cols[(end_column - 1) / q.c].first, col1 = t.cols[column / q.c].last;
+        walk.rows = row1 - row0, walk.cols = col1 - col0;
+        if (walk.rows <= 0 || walk.cols <= 0) continue;
+        const ptrdiff_t from =
+            row0 * walk.x_row + col0 * walk.x_step + kernel_row * px.row + column;
+        const ptrdiff_t by = row0 * pg.row + col0 * walk.g_step;
         for (int panel = 0; panel < panels; panel++) {
           const ptrdiff_t at = (static_cast<ptrdiff_t>(panel) * q.r + kernel_row) * len + column;
-          run(walk, x + kernel_row * px.row + column, g + panel * pg.panel, t.out + at * t.width);
+          run(walk, x + from, g + by + panel * pg.panel, t.out + at * t.width);
         }
       }
     }

@@ -170,20 +170,17 @@ void winograd_gradient(const WinogradGradient& t) {
         });
 }
 
-template <int kSize>
-struct Size {
-  static constexpr int value = kSize;
-};
-
-template <class I, int P, int N>
+template <class I, int N>
 struct ProductEpilogue {
   float* out;
+  template <int P>
   GOTORCH_INLINE void start(typename I::V (&acc)[P][N]) const {
 #pragma GCC unroll 32
     for (int p = 0; p < P; p++)
 #pragma GCC unroll 8
       for (int v = 0; v < N; v++) acc[p][v] = I::zero();
   }
+  template <int P>
   GOTORCH_INLINE void finish(typename I::V (&acc)[P][N], const ptrdiff_t (&y)[P], int) const {
 #pragma GCC unroll 32
     for (int p = 0; p < P; p++)
@@ -196,26 +193,12 @@ struct ProductEpilogue {
 template <class I, int P, int N>
 void winograd_products(const Planes& in, int tiles, const float* weight, float* out,
                        ptrdiff_t plane) {
-  const ptrdiff_t segment = 0;
+  const Segment segment{0, 0};
+  const Walk walk{1, 1, tiles, 0, 0, in.step, 0, 0, N * I::W, 0};
   for (int f = 0; f < kPoints; f++) {
-    const float* x = in.data + f * in.plane;
-    const float* w = weight + static_cast<ptrdiff_t>(f) * in.channels * N * I::W;
-    float* y = out + f * plane;
-    const auto run = [&](int first, int count, auto size) __attribute__((always_inline)) {
-      constexpr int kSize = decltype(size)::value;
-      const Walk walk{1, 1, count, 0, 0, in.step, 0, 0, N * I::W};
-      ProductEpilogue<I, kSize, N> epilogue{y + static_cast<ptrdiff_t>(first) * N * I::W};
-      sweep<I, kSize, N>(walk, x + static_cast<ptrdiff_t>(first) * in.step, &segment, 1,
-                         in.channels, w, epilogue);
-    };
-    // The last few tiles in a smaller step.
-    const int rest = tiles % P, whole = tiles - rest;
-    if (rest > P / 3) {
-      run(0, tiles, Size<P>{});
-    } else {
-      if (whole) run(0, whole, Size<P>{});
-      if (rest) run(whole, rest, Size<(P + 2) / 3>{});
-    }
+    ProductEpilogue<I, N> epilogue{out + f * plane};
+    sweep<I, P, N>(walk, in.data + f * in.plane, &segment, 1, in.channels,
+                   weight + static_cast<ptrdiff_t>(f) * in.channels * N * I::W, epilogue);
   }
 }
 
@@ -245,7 +228,7 @@ void winograd_forward(const WinogradForward& t) {
     winograd_products<I, P, N>(
         t.in, tiles.count(), t.weight + static_cast<ptrdiff_t>(panel) * kPoints * channels * kWidth,
         t.products, plane);
-    const ForwardEpilogue<I, P, N> epilogue(f, panel);
+    const ForwardEpilogue<I, N> epilogue(f, panel);
     for (int v = 0; v < N; v++) {
       const int k = panel * kWidth + v * I::W;
       if (k >= q.k) break;

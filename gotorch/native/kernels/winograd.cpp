@@ -10,7 +10,7 @@ namespace {
 
 // A vector of transformed weights is read once a block: this many tiles hide its way from the
 // third-level cache, and their transforms stay in it.
-constexpr int kTilesPerBlock = 52;
+constexpr int kTilesPerBlock = 66;
 // Fewer channels than a vector leave the products with too little work for the transforms.
 constexpr int kFewestChannels = 12;
 
@@ -20,6 +20,16 @@ bool winograd_fits(const ConvShape& q) {
   return !q.depthwise && q.stride_h <= 2 && q.stride_w <= 2 && ceil_div(q.r, q.stride_h) == kTaps &&
          ceil_div(q.s, q.stride_w) == kTaps;
 }
+
+namespace {
+
+double taps_read(const std::vector<TapRun>& runs) {
+  double sum = 0;
+  for (const TapRun& r : runs) sum += static_cast<double>(r.last - r.first) * (r.tap1 - r.tap0);
+  return sum;
+}
+
+}  // namespace
 
 bool winograd_pays(const ConvShape& q, int threads) {
   if (!winograd_fits(q) || q.k < kFewestChannels || phase_channels(q) < kFewestChannels)
@@ -31,7 +41,9 @@ bool winograd_pays(const ConvShape& q, int threads) {
       static_cast<double>(q.n) * ceil_div(q.oh(), kTile) * ceil_div(q.ow(), kTile) / threads;
   const double pixels = static_cast<double>(q.n) * q.oh() * q.ow() / threads;
   const double in = phase_channels(q), out = ceil_div(q.k, 16);
-  const double direct = 1.15 * std::max(pixels, 8.0) * q.r * q.s * q.c * out;
+  const double taps = taps_read(tap_runs(q.oh(), q.h, q.stride_h, q.pad_h, q.r)) *
+                      taps_read(tap_runs(q.ow(), q.w, q.stride_w, q.pad_w, q.s)) / q.oh() / q.ow();
+  const double direct = 1.15 * std::max(pixels, 8.0) * taps * q.c * out;
   const double winograd = kPoints * in * out * (1.1 * std::max(tiles, 8.0) + 8) +
                           tiles * 200 * (in / 16 + out) + in * out * 60;
   return winograd < 0.9 * direct;

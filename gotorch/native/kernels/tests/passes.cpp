@@ -141,6 +141,8 @@ int main() {
       shape(3, 33, 7, 5, 50, 1, 2, 0),          // 1x1, classes of pixels without taps
       shape(1, 40, 3, 3, 70, 3, 2, 1),          // few pixels: panels are shared out
       shape(2, 96, 5, 5, 160, 3, 2, 1),         // weights that threads share by tiles
+      shape(17, 40, 7, 7, 48, 3, 2, 1),         // padding under every border pixel
+      shape(3, 5, 4, 3, 6, 3, 2, 5),            // outputs that read nothing but padding
       shape(7, 16, 19, 22, 24, 3, 1, 1),        // Winograd, by blocks
       shape(9, 17, 21, 18, 33, 5, 2, 2),        // through the phases of a stride
       shape(6, 64, 14, 15, 70, 5, 2, 2),        // by points
