@@ -83,7 +83,8 @@ void depthwise_backward_layer(const BackwardArgs& a) {
         float* x = scratch(kInputSlot, in.floats(b.images()));
         isa.pack_input(pack_task(q, a.input, row, b, in, x));
         std::fill(of_block.begin(), of_block.end(), 0.0f);
-        isa.depthwise_weight_gradient({q, b, width, 0, 1, nullptr, nullptr, x, g, layout, of_block.data()});
+        isa.depthwise_weight_gradient(
+            {q, b, width, 0, 1, nullptr, nullptr, x, g, layout, of_block.data()});
         for (int j = 0; j < size; j++) partial[static_cast<size_t>(t) * size + j] += of_block[j];
       }
       if (!halo) continue;
